@@ -1,0 +1,20 @@
+// Every export of core.wasm. The module imports nothing: bytes come in and go out through the
+// exchange buffer, and what has to happen in the world is handed out as an effect.
+
+import { ensureExchange, resetMemory } from './memory'
+import { judgeName } from './name'
+
+/** Forgets the task this instance was doing. Every pointer handed out before is void. */
+export function reset(): void {
+  resetMemory()
+}
+
+/** A pointer to an exchange buffer of at least `bytes` bytes, or 0 when the memory limit is reached. */
+export function exchange(bytes: u32): usize {
+  return ensureExchange(bytes)
+}
+
+/** The verdict (see verdict.ts) on the name in the first `lengthBytes` of the exchange buffer. */
+export function nameVerdict(lengthBytes: u32): i32 {
+  return judgeName(ensureExchange(lengthBytes), lengthBytes)
+}

@@ -1,0 +1,1 @@
+export { BoxLiteError, isBoxLiteError, type ErrorCode, type ErrorFault } from '../../src/error.ts'

@@ -1,0 +1,55 @@
+// Compiles core/ to dist/core.wasm and to src/core/core.wasm.ts, the same bytes as base64,
+// so that the package needs neither a bundler nor a file read to find its core.
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import asc from 'assemblyscript/asc'
+
+const root = new URL('..', import.meta.url)
+const path = (relative) => fileURLToPath(new URL(relative, root))
+const sizeLimitBytes = 64 * 1024
+
+process.chdir(fileURLToPath(root))
+mkdirSync(path('dist'), { recursive: true })
+mkdirSync(path('build'), { recursive: true })
+
+const { error } = await asc.main(['--config', 'asconfig.json', '--target', 'release'], {
+  stdout: process.stdout,
+  stderr: process.stderr,
+})
+if (error) {
+  console.error(`core: ${error.message}`)
+  process.exit(1)
+}
+
+const wasm = readFileSync(path('dist/core.wasm'))
+const module = new WebAssembly.Module(wasm)
+const imports = WebAssembly.Module.imports(module)
+if (imports.length > 0) {
+  console.error(`core: the module must import nothing, but it imports ${imports.map((i) => `${i.module}.${i.name}`).join(', ')}`)
+  process.exit(1)
+}
+if (wasm.length > sizeLimitBytes) {
+  console.error(`core: ${wasm.length} bytes is over the limit of ${sizeLimitBytes}`)
+  process.exit(1)
+}
+
+const sha256 = createHash('sha256').update(wasm).digest('hex')
+const generated = `// Generated from core/ by scripts/build-core.mjs; do not edit.
+export const coreWasmSha256 = '${sha256}'
+export const coreWasmBase64 =
+  '${wasm.toString('base64')}'
+`
+const target = path('src/core/core.wasm.ts')
+let previous = ''
+try {
+  previous = readFileSync(target, 'utf8')
+} catch (cause) {
+  if (cause.code !== 'ENOENT') throw cause
+}
+if (previous !== generated) {
+  // Written aside and renamed, so that a build running beside this one never reads half a module.
+  writeFileSync(`${target}.${process.pid}`, generated)
+  renameSync(`${target}.${process.pid}`, target)
+}
+console.log(`core.wasm ${wasm.length} bytes, sha256 ${sha256}`)

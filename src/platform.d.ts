@@ -1,0 +1,30 @@
+// The few globals that Node and browsers share and that ECMAScript does not define. Declared here,
+// in this layer alone, so that src/ can use them and nothing else of either platform.
+
+declare class TextEncoder {
+  encode(text: string): Uint8Array<ArrayBuffer>
+  encodeInto(text: string, target: Uint8Array): { read: number; written: number }
+}
+declare class TextDecoder {
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean })
+  decode(bytes?: Uint8Array | ArrayBuffer, options?: { stream?: boolean }): string
+}
+declare function atob(text: string): string
+declare function btoa(text: string): string
+declare namespace WebAssembly {
+  interface Memory {
+    readonly buffer: ArrayBuffer
+  }
+  class Module {
+    private constructor()
+    static imports(module: Module): { module: string; name: string; kind: string }[]
+  }
+  interface Instance {
+    readonly exports: Record<string, unknown>
+  }
+  function compile(bytes: Uint8Array<ArrayBuffer>): Promise<Module>
+  function instantiate(module: Module): Promise<Instance>
+}
+interface String {
+  isWellFormed(): boolean
+}
