@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config'
 import { playwright } from '@vitest/browser-playwright'
 
+// scripts/test.mjs finds it; alone, vitest takes Debian's.
+const chromium = process.env['BOXLITE_CHROMIUM'] || '/usr/bin/chromium'
+
 const chromiumArguments = [
   '--headless',
   '--no-sandbox',
@@ -13,6 +16,7 @@ const chromiumArguments = [
 ]
 
 export default defineConfig({
+  cacheDir: '.cache/vite',
   test: {
     projects: [
       {
@@ -25,6 +29,8 @@ export default defineConfig({
         },
       },
       {
+        // Named, because a dependency that is found only in the middle of a run reloads the page under the tests.
+        optimizeDeps: { include: ['fast-check', 'fzstd', 'modern-tar'] },
         test: {
           name: 'chromium',
           // Tests of the core and of src/ that need no Node; the same files run in both projects.
@@ -34,7 +40,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            provider: playwright({ launchOptions: { executablePath: '/usr/bin/chromium', args: chromiumArguments } }),
+            provider: playwright({ launchOptions: { executablePath: chromium, args: chromiumArguments } }),
             instances: [{ browser: 'chromium' }],
           },
         },

@@ -1,7 +1,7 @@
 // The rules for names, asked of the core and put into words.
 
 import { NAME_LIMIT_BYTES, NameVerdict } from './core/abi.ts'
-import { Core } from './core/core.ts'
+import type { Core } from './core/core.ts'
 import { encodeText } from './core/text.ts'
 import { BoxLiteError } from './error.ts'
 
