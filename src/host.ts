@@ -17,6 +17,9 @@ export interface Guarantees {
 /** The directories of a home, and IndexedDB's object stores of the same names. */
 export type Directory = 'boxes' | 'images' | 'layers' | 'states'
 
+/** Longest record of any kind, in bytes. */
+export const RECORD_LIMIT_BYTES = 8 * 1024 * 1024
+
 /** The kinds of record. */
 export type RecordKind = 'boxes' | 'images'
 
