@@ -2,7 +2,7 @@
 // system tools that the tests compare with, and the build. Safe to run again: what stands is left
 // alone, and nothing beyond these three is ever changed on the machine.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { elapsed, root, run, tool } from './run.mjs'
 
 /** How long apt may wait for another package manager, in seconds. */
@@ -48,6 +48,8 @@ function requireNode() {
 async function installPackages() {
   const missing = differsFromLock()
   if (missing === null) return
+  // npm ci would empty it; a linked folder is shared with another checkout.
+  if (lstatSync(`${root}node_modules`, { throwIfNoEntry: false })?.isSymbolicLink()) fail(`node_modules is a link and not up to date: ${missing}`)
   const start = performance.now()
   console.log(`set-up: installing the locked npm packages (${missing}); this takes about a minute`)
   const code = await run('npm', ['ci', '--no-audit', '--no-fund'])
