@@ -14,8 +14,8 @@ export function checkName(core: Core, subject: NameSubject, name: string): void 
   // The core stops at the limit, so it need not be shown more than one byte over it.
   core.put(bytes.subarray(0, NAME_LIMIT_BYTES + 1))
   const verdict = core.exports.nameVerdict(Math.min(bytes.length, NAME_LIMIT_BYTES + 1))
-  const message = describe(verdict, subject, name, bytes.length)
-  if (message !== null) {
+  if (verdict !== NameVerdict.OK) {
+    const message = nameMessage(verdict, subject, name)
     throw new BoxLiteError('invalid_argument', message, {
       remedy: `Choose a name of 1 to ${NAME_LIMIT_BYTES} bytes without '/', '\\' or control characters that does not start with '.'.`,
       facts: { name, verdict },
@@ -23,14 +23,13 @@ export function checkName(core: Core, subject: NameSubject, name: string): void 
   }
 }
 
-function describe(verdict: number, subject: NameSubject, name: string, lengthBytes: number): string | null {
+/** What is wrong with `name`, by the core's verdict on it. */
+export function nameMessage(verdict: number, subject: NameSubject, name: string): string {
   switch (verdict) {
-    case NameVerdict.OK:
-      return null
     case NameVerdict.EMPTY:
       return `${subject} name cannot be empty`
     case NameVerdict.TOO_LONG:
-      return `${subject} name too long (${lengthBytes} chars, max ${NAME_LIMIT_BYTES})`
+      return `${subject} name too long (${encodeText(name).length} chars, max ${NAME_LIMIT_BYTES})`
     case NameVerdict.DOT:
       return `${subject} name '${name}' is not allowed`
     case NameVerdict.LEADING_DOT:

@@ -1,10 +1,11 @@
 // Loads core.wasm and hands out instances of it. One instance does one task at a time.
 
 import { BoxLiteError } from '../error.ts'
+import type { OperationExports } from '../operation/exports.ts'
 import { coreWasmBase64 } from './core.wasm.ts'
 
 /** What core.wasm exports. Offsets and sizes of files travel as f64: exact up to 2^53. */
-export interface CoreExports {
+export interface CoreExports extends OperationExports {
   readonly memory: WebAssembly.Memory
   reset(): void
   exchange(bytes: number): number

@@ -1,0 +1,7 @@
+/** What core.wasm exports for operations. Messages (src/operation/wire.ts) travel in the exchange buffer. */
+export interface OperationExports {
+  /** Starts the operation of a `Kind` whose message is in the exchange; answers a `Step`, with a message there. */
+  operationBegin(kind: number, messageBytes: number): number
+  /** Goes on after the effect: `status` says how it ended, the message what it answered. Answers a `Step`. */
+  operationResume(status: number, messageBytes: number): number
+}

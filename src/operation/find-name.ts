@@ -1,0 +1,26 @@
+// Which box has a name, found by reading the records. A home that keeps an index has a faster answer.
+
+import type { Store } from '../host.ts'
+import type { BoxRecord } from './record.ts'
+
+const decoder = new TextDecoder()
+const suffix = '.json'
+
+/** The id of the box whose name is `name`, or null. A record that cannot be understood has no name. */
+export async function findName(store: Store, name: string): Promise<string | null> {
+  for (const entry of await store.list('boxes')) {
+    const id = entry.endsWith(suffix) ? entry.slice(0, -suffix.length) : entry
+    const bytes = await store.readRecord('boxes', id)
+    if (bytes !== null && nameOf(bytes) === name) return id
+  }
+  return null
+}
+
+function nameOf(bytes: Uint8Array): string | null {
+  try {
+    return (JSON.parse(decoder.decode(bytes)) as Partial<BoxRecord>).name ?? null
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return null
+    throw cause
+  }
+}
