@@ -21,7 +21,13 @@ export function describeFailure(operation: Operation, end: MessageReader, errors
   return new BoxLiteError(code, message, {
     ...(remedy === undefined ? {} : { remedy }),
     ...(cause === undefined || cause === null ? {} : { cause }),
-    facts: { operation: operation.kind, reason: reasonNames[reason], ...(boxId === '' ? {} : { boxId }), ...(subject === '' ? {} : { subject }), detail },
+    facts: {
+      operation: operation.kind,
+      reason: reasonNames[reason],
+      detail,
+      ...(boxId === '' ? {} : { boxId }),
+      ...(subject === '' ? {} : { subject }),
+    },
   })
 }
 
@@ -95,7 +101,10 @@ function hostWords(reason: number, { subject, detail, boxId, cause }: Case): Wor
     case Reason.RECORD_CORRUPT:
       return { message: `the record of '${subject}' is damaged at byte ${detail}`, remedy: inspect }
     case Reason.RECORD_FORMAT:
-      return { message: `the record of '${subject}' has format version ${detail}, which this version does not know`, remedy: 'Use a newer version of boxlite.' }
+      return {
+        message: `the record of '${subject}' has format version ${detail}, which this version does not know`,
+        remedy: 'Use a newer version of boxlite.',
+      }
     case Reason.TAKEN_BACK:
       return { message: `the change could not be made durable and was taken back: ${messageOf(cause)}`, ...remedyOf(cause) }
     case Reason.BOX_FAILED:
