@@ -18,3 +18,5 @@ export function exchange(bytes: u32): usize {
 export function nameVerdict(lengthBytes: u32): i32 {
   return judgeName(ensureExchange(lengthBytes), lengthBytes)
 }
+
+export { sha256Begin, sha256End, sha256Update } from './sha256'
