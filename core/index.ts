@@ -3,10 +3,14 @@
 
 import { ensureExchange, resetMemory } from './memory'
 import { judgeName } from './name'
+import { resetImage } from './qcow2/image'
+
+export { imageFacts, imageParse, imagePlan } from './qcow2/image'
 
 /** Forgets the task this instance was doing. Every pointer handed out before is void. */
 export function reset(): void {
   resetMemory()
+  resetImage()
 }
 
 /** A pointer to an exchange buffer of at least `bytes` bytes, or 0 when the memory limit is reached. */

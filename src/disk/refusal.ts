@@ -1,0 +1,48 @@
+// The engine's refusals, put into words.
+
+import { BoxLiteError, type ErrorCode } from '../error.ts'
+import { Field, Refusal } from './abi.ts'
+
+const fieldNames = new Map<number, string>(Object.entries(Field).map(([name, code]) => [code, name.toLowerCase()]))
+
+const reasons: Readonly<Record<number, readonly [ErrorCode, string]>> = {
+  [Refusal.NOT_QCOW2]: ['corrupt', 'is not that of a qcow2 image'],
+  [Refusal.TRUNCATED]: ['corrupt', 'is cut off by the end of the file'],
+  [Refusal.VALUE]: ['corrupt', 'has a value that qcow2 does not allow'],
+  [Refusal.UNALIGNED]: ['corrupt', 'is not on a cluster boundary'],
+  [Refusal.OUTSIDE]: ['corrupt', 'lies outside its place'],
+  [Refusal.OVERLAP]: ['corrupt', 'lies where another structure is'],
+  [Refusal.RESERVED]: ['corrupt', 'has reserved bits set'],
+  [Refusal.DUPLICATE]: ['corrupt', 'occurs twice'],
+  [Refusal.TEXT]: ['corrupt', 'is not printable text of an allowed length'],
+  [Refusal.UNSUPPORTED]: ['unsupported', 'asks for something that is not supported'],
+  [Refusal.LIMIT]: ['limit', 'is over its limit'],
+  [Refusal.ARGUMENT]: ['invalid_argument', 'is not what this disk can do'],
+  [Refusal.NAME]: ['unsupported', 'leaves the directory of the image'],
+}
+
+/** What else is known about a refusal. */
+export interface RefusalContext {
+  /** The image that is refused, as people call it. */
+  readonly image?: string
+  /** The value found in the field. */
+  readonly value?: number
+  /** The name of an unknown feature. */
+  readonly feature?: string
+}
+
+/** The name of a `Field`, as refusals give it in `facts.field`. */
+export function fieldName(field: number): string {
+  return fieldNames.get(field) ?? `field ${field}`
+}
+
+/** The error for a `Refusal` about a `Field`. */
+export function refusalError(refusal: number, field: number, context: RefusalContext = {}): BoxLiteError {
+  const [code, reason] = reasons[refusal] ?? ['corrupt', `is refused (${refusal})`]
+  const name = fieldName(field)
+  const subject = context.image === undefined ? '' : `${context.image}: `
+  const feature = context.feature === undefined ? '' : ` ('${context.feature}')`
+  const value = context.value === undefined ? {} : { value: context.value }
+  const image = context.image === undefined ? {} : { image: context.image }
+  return new BoxLiteError(code, `${subject}${name}${feature} ${reason}`, { facts: { field: name, ...value, ...image } })
+}
