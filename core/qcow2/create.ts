@@ -11,7 +11,7 @@ import { BackingFormat, BackingName, Field, Refusal } from './abi'
 import { classifyBackingName } from './backing-name'
 import { put16, put32, put64 } from './bytes'
 import { EXTENSION_BACKING_FORMAT } from './extensions'
-import { OWN_CLUSTER_BITS } from './header'
+import { OWN_CLUSTER_BITS } from './header-facts'
 
 const CLUSTER_BYTES: u64 = 1 << OWN_CLUSTER_BITS
 const L2_COVERAGE_BYTES: u64 = CLUSTER_BYTES * (CLUSTER_BYTES >> 3)

@@ -5,7 +5,7 @@ import { EXTENSION_LIMIT } from '../limits'
 import { BackingFormat, Field, Refusal } from './abi'
 import { isPrintable } from './backing-name'
 import { be32, be64 } from './bytes'
-import { AUTOCLEAR_BITMAPS, Header, refuse, short } from './header'
+import { AUTOCLEAR_BITMAPS, Header, refuse, short } from './header-facts'
 
 export const EXTENSION_BACKING_FORMAT: u32 = 0xe279_2aca
 const EXTENSION_FEATURE_NAMES: u32 = 0x6803_f857

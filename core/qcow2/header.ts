@@ -2,11 +2,14 @@
 // extensions"). Everything is checked before it is used, and more strictly than QEMU does: a
 // field that any reader could take in two ways is refused.
 
-import { L1_LIMIT_BYTES, OFFSET_LIMIT_BYTES, REFTABLE_LIMIT_BYTES, SNAPSHOT_LIMIT, BACKING_NAME_LIMIT_BYTES } from '../limits'
+import { BACKING_NAME_LIMIT_BYTES, L1_LIMIT_BYTES, OFFSET_LIMIT_BYTES, REFTABLE_LIMIT_BYTES, SNAPSHOT_LIMIT } from '../limits'
 import { BackingFormat, BackingName, Field, Refusal } from './abi'
 import { classifyBackingName } from './backing-name'
-import { parseExtensions } from './extensions'
 import { be32, be64 } from './bytes'
+import { parseExtensions } from './extensions'
+import { Header, INCOMPATIBLE_COMPRESSION, INCOMPATIBLE_DATA_FILE, OWN_CLUSTER_BITS, refuse, short } from './header-facts'
+
+export { Header } from './header-facts'
 
 const MAGIC: u32 = 0x5146_49fb
 const V2_HEADER_BYTES: u32 = 72
@@ -14,84 +17,8 @@ const V3_HEADER_BYTES: u32 = 104
 /** Where the compression type ends, in headers that have it. */
 const COMPRESSION_TYPE_END: u32 = 105
 
-export const INCOMPATIBLE_DIRTY: u64 = 1
-export const INCOMPATIBLE_CORRUPT: u64 = 2
-export const INCOMPATIBLE_DATA_FILE: u64 = 4
-export const INCOMPATIBLE_COMPRESSION: u64 = 8
-export const INCOMPATIBLE_EXTENDED_L2: u64 = 16
 const INCOMPATIBLE_KNOWN: u64 = 31
-export const COMPATIBLE_LAZY_REFCOUNTS: u64 = 1
-export const AUTOCLEAR_BITMAPS: u64 = 1
-
-/** Cluster size of our own form: 64 KiB. */
-export const OWN_CLUSTER_BITS: u32 = 16
 const OWN_REFCOUNT_ORDER: u32 = 4
-
-/** A parsed header. Pointers are into the bytes that were parsed. */
-@unmanaged
-export class Header {
-  /** After a refusal: the `Field` it is about and the value found there. */
-  field: i32
-  version: u32
-  value: u64
-  /** After `Refusal.MORE`: how many bytes from the start of the file are needed. */
-  neededBytes: u32
-  clusterBits: u32
-  virtualSizeBytes: u64
-  backingNameOffset: u32
-  backingName: usize
-  backingNameBytes: u32
-  /** A `BackingName`. */
-  backingNameKind: i32
-  /** A `BackingFormat`, and its text. */
-  backingFormat: i32
-  backingFormatText: usize
-  backingFormatBytes: u32
-  l1Entries: u32
-  l1Offset: u64
-  reftableOffset: u64
-  reftableClusters: u32
-  snapshotCount: u32
-  snapshotsOffset: u64
-  incompatible: u64
-  compatible: u64
-  autoclear: u64
-  refcountOrder: u32
-  headerBytes: u32
-  compressionType: u32
-  bitmapCount: u32
-  /** Extensions that our own form does not have. */
-  foreignExtensions: u32
-  /** Offset of the extensions' end marker, or 0 where there is no room for one. */
-  extensionsEnd: u32
-  /** Offset of the backing format extension, or 0. */
-  backingFormatOffset: u32
-  /** Name of the first unknown incompatible feature, from the feature name table, or 0. */
-  featureName: usize
-  featureNameBytes: u32
-  /** The form we write: v3, 64 KiB clusters, 16-bit refcounts, standard L2, nothing unknown. */
-  ownForm: bool
-
-  get clusterBytes(): u64 {
-    return <u64>1 << this.clusterBits
-  }
-
-  get extendedL2(): bool {
-    return (this.incompatible & INCOMPATIBLE_EXTENDED_L2) != 0
-  }
-
-  /** Entries of one L2 table. */
-  get l2Entries(): u64 {
-    return this.clusterBytes >> (this.extendedL2 ? 4 : 3)
-  }
-}
-
-/** Notes what a refusal is about and passes its code on. */
-export function refuse(header: Header, refusal: i32, field: i32, value: u64): i32 {
-  header.field = field
-  header.value = value
-  return refusal
-}
 
 /**
  * Parses the first `lengthBytes` bytes of a file of `fileBytes` bytes. Answers 0, `Refusal.MORE` when cluster 0
@@ -117,13 +44,6 @@ export function parseHeader(start: usize, lengthBytes: u32, fileBytes: u64, out:
   if (refusal == Refusal.NONE) refusal = parseTables(start, fileBytes, out)
   if (refusal == Refusal.NONE) out.ownForm = isOwnForm(out)
   return refusal
-}
-
-/** The answer where `needed` bytes of cluster 0 are not there: read on, or the file is too short. */
-export function short(out: Header, needed: u32, fileBytes: u64): i32 {
-  if (<u64>needed > fileBytes) return refuse(out, Refusal.TRUNCATED, Field.HEADER, fileBytes)
-  out.neededBytes = needed
-  return refuse(out, Refusal.MORE, Field.HEADER, needed)
 }
 
 function parseV2(out: Header): i32 {
@@ -195,7 +115,8 @@ function parseTables(start: usize, fileBytes: u64, out: Header): i32 {
   let refusal = judgePlace(out, Field.L1_TABLE_OFFSET, out.l1Offset, l1Bytes, fileBytes)
   if (refusal == Refusal.NONE) refusal = judgePlace(out, Field.REFCOUNT_TABLE_OFFSET, out.reftableOffset, reftableBytes, fileBytes)
   if (refusal != Refusal.NONE) return refusal
-  if (overlaps(out, out.l1Offset, l1Bytes, out.reftableOffset, reftableBytes)) return refuse(out, Refusal.OVERLAP, Field.L1_TABLE_OFFSET, out.l1Offset)
+  if (overlaps(out, out.l1Offset, l1Bytes, out.reftableOffset, reftableBytes))
+    return refuse(out, Refusal.OVERLAP, Field.L1_TABLE_OFFSET, out.l1Offset)
   return parseSnapshots(out, l1Bytes, reftableBytes, fileBytes)
 }
 
@@ -206,12 +127,13 @@ function parseSnapshots(out: Header, l1Bytes: u64, reftableBytes: u64, fileBytes
   const bytes = <u64>out.snapshotCount * 40
   const refusal = judgePlace(out, Field.SNAPSHOTS_OFFSET, out.snapshotsOffset, bytes, fileBytes)
   if (refusal != Refusal.NONE) return refusal
-  if (overlaps(out, out.snapshotsOffset, bytes, out.l1Offset, l1Bytes) || overlaps(out, out.snapshotsOffset, bytes, out.reftableOffset, reftableBytes))
+  const onL1 = overlaps(out, out.snapshotsOffset, bytes, out.l1Offset, l1Bytes)
+  if (onL1 || overlaps(out, out.snapshotsOffset, bytes, out.reftableOffset, reftableBytes))
     return refuse(out, Refusal.OVERLAP, Field.SNAPSHOTS_OFFSET, out.snapshotsOffset)
   return Refusal.NONE
 }
 
-/** Whether a table may be where it claims to be: aligned, not on the header, inside the file but for its last cluster's padding. */
+/** Whether a table may be where it claims: aligned, not on the header, inside the file but for its last cluster's padding. */
 function judgePlace(out: Header, field: i32, offset: u64, bytes: u64, fileBytes: u64): i32 {
   if ((offset & (out.clusterBytes - 1)) != 0) return refuse(out, Refusal.UNALIGNED, field, offset)
   if (bytes == 0) return Refusal.NONE

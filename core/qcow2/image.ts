@@ -1,9 +1,10 @@
 // One image by itself, for the host side: what its header says, and the plan of a new one.
 
 import { allocate, ensureExchange } from '../memory'
-import { COMPATIBLE_LAZY_REFCOUNTS, Header, INCOMPATIBLE_CORRUPT, INCOMPATIBLE_DIRTY, parseHeader, AUTOCLEAR_BITMAPS } from './header'
-import { ImagePlan, planImage } from './create'
 import { HeaderFact, Refusal } from './abi'
+import { ImagePlan, planImage } from './create'
+import { parseHeader } from './header'
+import { AUTOCLEAR_BITMAPS, COMPATIBLE_LAZY_REFCOUNTS, Header, INCOMPATIBLE_CORRUPT, INCOMPATIBLE_DIRTY } from './header-facts'
 
 let facts: usize = 0
 

@@ -1,0 +1,81 @@
+// Reads the header of one image through the core.
+
+import { Core } from '../core/core.ts'
+import { BoxLiteError } from '../error.ts'
+import type { LayerFile } from '../host.ts'
+import { HeaderFact, Refusal } from './abi.ts'
+import { refusalError } from './refusal.ts'
+
+/** How much of cluster 0 is read at first: more than any header and its extensions usually take. */
+const FIRST_READ_BYTES = 4096
+
+/** The facts of one header, by `HeaderFact`, and its texts. */
+export interface ParsedHeader {
+  readonly facts: Float64Array
+  readonly backingName: string
+  readonly backingFormat: string
+}
+
+/**
+ * Reads as much of cluster 0 as `parse` wants: it is given the bytes and their length, and answers a `Refusal`; on
+ * `Refusal.MORE` it is asked again with the number of bytes that `needed` says.
+ */
+export async function readHeaderBytes(
+  file: LayerFile,
+  fileBytes: number,
+  parse: (bytes: Uint8Array) => { refusal: number; neededBytes: number },
+): Promise<number> {
+  let length = Math.min(FIRST_READ_BYTES, fileBytes)
+  for (;;) {
+    const bytes = new Uint8Array(length)
+    const got = await file.read(bytes, 0)
+    if (got < length) throw new BoxLiteError('io', `The file ended at ${got} bytes while its header was read`, { facts: { fileBytes, got } })
+    const { refusal, neededBytes } = parse(bytes)
+    if (refusal !== Refusal.MORE) return refusal
+    // Each answer asks for more than it was given, and never for more than cluster 0 has.
+    length = Math.min(fileBytes, Math.max(neededBytes, length * 2))
+  }
+}
+
+/** Parses the header of `file`; refuses what `parseHeader` of the core refuses. `image` names it in messages. */
+export async function readHeader(file: LayerFile, image?: string): Promise<ParsedHeader> {
+  const core = await Core.create()
+  const fileBytes = await file.size()
+  const refusal = await readHeaderBytes(file, fileBytes, (bytes) => {
+    core.exports.reset()
+    core.put(bytes)
+    const answer = core.exports.imageParse(bytes.length, fileBytes)
+    return { refusal: answer, neededBytes: headerFacts(core)[HeaderFact.NEEDED_BYTES]! }
+  })
+  const facts = headerFacts(core)
+  if (refusal !== Refusal.NONE) throw headerError(core, refusal, image)
+  return {
+    facts,
+    backingName: textAt(core, facts, HeaderFact.BACKING_NAME_AT, HeaderFact.BACKING_NAME_BYTES),
+    backingFormat: textAt(core, facts, HeaderFact.BACKING_FORMAT_AT, HeaderFact.BACKING_FORMAT_BYTES),
+  }
+}
+
+/** A copy of the facts about the header that `core` parsed last. */
+export function headerFacts(core: Core): Float64Array {
+  const at = core.exports.imageFacts()
+  if (at === 0) throw new BoxLiteError('limit', 'A task of the core is out of memory')
+  return new Float64Array(core.bytes.buffer, at, HeaderFact.COUNT).slice()
+}
+
+/** The error for a header that `core` refused. */
+export function headerError(core: Core, refusal: number, image?: string): BoxLiteError {
+  const facts = headerFacts(core)
+  const feature = textAt(core, facts, HeaderFact.FEATURE_NAME_AT, HeaderFact.FEATURE_NAME_BYTES)
+  return refusalError(refusal, facts[HeaderFact.FIELD]!, {
+    value: facts[HeaderFact.VALUE]!,
+    ...(image === undefined ? {} : { image }),
+    ...(feature === '' ? {} : { feature }),
+  })
+}
+
+/** A text that the core found in the header; it has checked that it is UTF-8. */
+export function textAt(core: Core, facts: Float64Array, at: number, bytes: number): string {
+  const start = facts[at]!
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(core.bytes.slice(start, start + facts[bytes]!))
+}
