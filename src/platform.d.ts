@@ -11,6 +11,20 @@ declare class TextDecoder {
 }
 declare function atob(text: string): string
 declare function btoa(text: string): string
+interface ByteStreamReader {
+  read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: undefined }>
+  cancel(): Promise<void>
+}
+interface ByteStreamWriter {
+  write(bytes: Uint8Array): Promise<void>
+  close(): Promise<void>
+  abort(): Promise<void>
+}
+declare class DecompressionStream {
+  constructor(format: 'deflate-raw')
+  readonly readable: { getReader(): ByteStreamReader }
+  readonly writable: { getWriter(): ByteStreamWriter }
+}
 declare namespace WebAssembly {
   interface Memory {
     readonly buffer: ArrayBuffer
