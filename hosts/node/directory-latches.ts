@@ -31,12 +31,12 @@ export function createDirectoryLatches(home: string, directory: string): Latches
   return {
     async take(name) {
       await claim(directory)
-      const contender = await Contender.show(directory, latchHash(home, name))
+      const contender = await Contender.show(directory, latchHash(home, name, 40))
       return (await contender.prevails()) ? { release: () => contender.withdraw() } : null
     },
     async isTaken(name) {
       await claim(directory)
-      const shown = await others(directory, latchHash(home, name), '')
+      const shown = await others(directory, latchHash(home, name, 40), '')
       return (await Promise.all(shown.map((other) => isListening(join(directory, other))))).includes(true)
     },
   }

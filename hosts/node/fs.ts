@@ -87,7 +87,7 @@ export function createNodeFileSystem(root: string, fs: NodeFs = nodeFs): FileSys
     directorySync,
 
     async open(path, mode) {
-      return new NodeFile(full(path), (await openFile(path, mode)).handle)
+      return new NodeFile(full(path), (await openFile(path, mode)).handle, mode !== 'read')
     },
 
     async readFile(path, limitBytes) {
@@ -98,7 +98,7 @@ export function createNodeFileSystem(root: string, fs: NodeFs = nodeFs): FileSys
         if (error instanceof BoxLiteError && error.code === 'not_found') return null
         throw error
       }
-      const file = new NodeFile(full(path), opened.handle)
+      const file = new NodeFile(full(path), opened.handle, false)
       try {
         if (opened.stats.size > limitBytes) throw tooLong(full(path), opened.stats.size, limitBytes)
         const bytes = new Uint8Array(opened.stats.size)
@@ -150,10 +150,12 @@ export function createNodeFileSystem(root: string, fs: NodeFs = nodeFs): FileSys
 class NodeFile implements LayerFile {
   readonly #path: string
   readonly #handle: Handle
+  readonly #writable: boolean
 
-  constructor(path: string, handle: Handle) {
+  constructor(path: string, handle: Handle, writable: boolean) {
     this.#path = path
     this.#handle = handle
+    this.#writable = writable
   }
 
   async read(target: Uint8Array, offset: number): Promise<number> {
@@ -167,6 +169,7 @@ class NodeFile implements LayerFile {
   }
 
   async write(source: Uint8Array, offset: number): Promise<void> {
+    this.#checkWritable()
     let done = 0
     while (done < source.length) {
       const { bytesWritten } = await attempt('write', this.#path, this.#handle.write(source, done, source.length - done, offset + done))
@@ -174,8 +177,9 @@ class NodeFile implements LayerFile {
     }
   }
 
-  truncate(length: number): Promise<void> {
-    return attempt('truncate', this.#path, this.#handle.truncate(length))
+  async truncate(length: number): Promise<void> {
+    this.#checkWritable()
+    await attempt('truncate', this.#path, this.#handle.truncate(length))
   }
 
   async size(): Promise<number> {
@@ -188,6 +192,10 @@ class NodeFile implements LayerFile {
 
   close(): Promise<void> {
     return attempt('close', this.#path, this.#handle.close())
+  }
+
+  #checkWritable(): void {
+    if (!this.#writable) throw new BoxLiteError('invalid_state', `${this.#path} is open for reading only`)
   }
 }
 

@@ -5,13 +5,16 @@ import { createHash } from 'node:crypto'
 import type { Latches } from '../../src/store/latch-locks.ts'
 import { isListening, listen } from './socket.ts'
 
-/** `home` is what makes the home itself: its latches are in nobody else's way. Names stay under 100 bytes. */
+// All of sockaddr_un.sun_path. An abstract name has no end but its length, and Node 20 pads a shorter one with zeros
+// while later Nodes do not: two Nodes would lock past each other. A longer one is cut silently, or refused.
+const ABSTRACT_NAME_BYTES = 108
+
+/** `home` is what makes the home itself: its latches are in nobody else's way. */
 export function createNamedLatches(home: string): Latches {
-  const prefix = process.platform === 'win32' ? '\\\\.\\pipe\\boxlite.' : '\0boxlite.'
-  const address = (name: string): string => prefix + latchHash(home, name)
+  const address = process.platform === 'win32' ? pipeName : abstractName
   return {
     async take(name) {
-      const server = await listen(address(name), (caller) => caller.destroy())
+      const server = await listen(address(home, name), (caller) => caller.destroy())
       if (server === null) return null
       return {
         async release() {
@@ -20,10 +23,20 @@ export function createNamedLatches(home: string): Latches {
         },
       }
     },
-    isTaken: (name) => isListening(address(name)),
+    isTaken: (name) => isListening(address(home, name)),
   }
 }
 
-export function latchHash(home: string, name: string): string {
-  return createHash('sha256').update(`${home}\n${name}`).digest('hex').slice(0, 40)
+/** A latch's own name among all latches of all homes: hexadecimal digits, at most 128. */
+export function latchHash(home: string, name: string, digits: number): string {
+  return createHash('sha512').update(`${home}\n${name}`).digest('hex').slice(0, digits)
+}
+
+function abstractName(home: string, name: string): string {
+  const prefix = '\0boxlite.'
+  return prefix + latchHash(home, name, ABSTRACT_NAME_BYTES - prefix.length)
+}
+
+function pipeName(home: string, name: string): string {
+  return `\\\\.\\pipe\\boxlite.${latchHash(home, name, 64)}`
 }

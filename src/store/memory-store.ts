@@ -70,8 +70,9 @@ export class MemoryStore implements Store {
   }
 
   async publishLayer(temporary: string, name: string): Promise<void> {
+    checkLayerName(name)
     const content = this.#layer(checkTemporaryName(temporary))
-    this.#home.layers.set(checkLayerName(name), content)
+    this.#home.layers.set(name, content)
     this.#home.layers.delete(temporary)
   }
 
