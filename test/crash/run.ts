@@ -1,0 +1,195 @@
+// A home in use: a world, its machines and locks, the processes at work on it, and the truth that is
+// kept beside them. Whatever happens, `expected` says what may be on the disk at that moment.
+
+import type { Core } from '../../src/core/core.ts'
+import { isBoxLiteError } from '../../src/error.ts'
+import type { LayerFile, Store } from '../../src/host.ts'
+import type { NewLayer, Operation, Outcome } from '../../src/operation/operation.ts'
+import { perform, type BulkWork, type Fold, type MachineControl } from '../../src/perform.ts'
+import { FileStore } from '../../src/store/file-store.ts'
+import type { LockService } from '../../src/store/lock-service.ts'
+import { MemoryLocks } from '../../src/store/memory-locks.ts'
+import { internPage } from './content.ts'
+import { CrashFileSystem, type Hook } from './crash-fs.ts'
+import { patternPage } from './guest.ts'
+import { qcow2Image, rawImage } from './image-builder.ts'
+import { guestBytes, type GuestBytes } from './image-reader.ts'
+import { Machines, type GuestWatch } from './machines.ts'
+import { after, either, Expectation, flushed, NotApplicable, written, type BoxTruth } from './truth.ts'
+import type { World } from './world.ts'
+
+/** Pages of a test's disk: two clusters. */
+export const DISK_PAGES = 32
+
+/** What a layer of an import or an image is filled with: the `index`th of its operation. */
+export function filling(index: number): GuestBytes {
+  const pages = Array.from({ length: DISK_PAGES }, (_, i) => (i % 16 === 3 ? internPage(patternPage(0xf1110000 + index * 256 + i)) : null))
+  return guestBytes(pages)
+}
+
+/** Changes to what a process does: for faults and mutants. */
+export interface Wrappers {
+  readonly hook?: Hook | null
+  readonly store?: (store: Store) => Store
+  readonly machines?: (machines: MachineControl) => MachineControl
+}
+
+/** An operation that was begun and may have changed something. */
+interface Begun {
+  readonly operation: Operation
+  /** In flight, or answered with an error that leaves its outcome open: it may have taken place. Done: it has. */
+  status: 'open' | 'done'
+  /** Of a running box: what its guest had on disk when it was paused; undefined until then. */
+  caught: BoxTruth | undefined
+  readonly ofRunning: boolean
+}
+
+/** A process: one owner of locks, one store. */
+export interface Process {
+  readonly store: Store
+  readonly locks: LockService
+  readonly machines: MachineControl
+  readonly core: Core
+}
+
+export class Run implements GuestWatch {
+  readonly world: World
+  readonly machines: Machines
+  readonly #locks = new MemoryLocks()
+  #base: Expectation
+  readonly #begun: Begun[] = []
+  #expected: Expectation | undefined
+  #stores = 0
+
+  constructor(world: World, base: Expectation, machines: Machines = new Machines(world)) {
+    this.world = world
+    this.#base = base
+    this.machines = machines
+  }
+
+  /** What the disk may show now. */
+  get expected(): Expectation {
+    this.#expected ??= this.#possible()
+    return this.#expected
+  }
+
+  /** The one truth, when nothing is open. */
+  get base(): Expectation {
+    return this.#base
+  }
+
+  process(core: Core, wrappers: Wrappers = {}): Process {
+    const hook = wrappers.hook ?? null
+    const locks = this.#locks.owner()
+    const store = new FileStore(new CrashFileSystem(this.world, hook), locks, `p${this.#stores++}`)
+    const machines = this.machines.control(hook, this)
+    return { core, locks, store: wrappers.store?.(store) ?? store, machines: wrappers.machines?.(machines) ?? machines }
+  }
+
+  /** Carries an operation out and keeps the truth: an error of the device leaves its outcome open, a refusal changes nothing. */
+  async perform<O extends Operation>(process: Process, operation: O, ticking = false): Promise<Outcome<O>> {
+    const ofRunning = ticking && 'boxId' in operation && this.machines.alive.some((machine) => machine.boxId === operation.boxId)
+    const begun: Begun = { operation, status: 'open', caught: undefined, ofRunning }
+    this.#begun.push(begun)
+    this.#expected = undefined
+    try {
+      const { store, machines } = process
+      const outcome = await perform(process.core, operation, { store, machines, bulk: bulkOf(store) })
+      begun.status = 'done'
+      this.#close()
+      return outcome
+    } catch (error) {
+      if (isRefusal(error)) this.#begun.splice(this.#begun.indexOf(begun), 1)
+      this.#expected = undefined
+      throw error
+    }
+  }
+
+  writing(boxId: string, page: number, bytes: ReturnType<typeof internPage>): void {
+    this.#change(boxId, (truth) => written(truth, page, bytes))
+  }
+
+  flushed(boxId: string): void {
+    this.#change(boxId, flushed)
+    this.world.onEffect?.()
+  }
+
+  paused(boxId: string): void {
+    for (const begun of this.#begun) {
+      if (begun.ofRunning && 'boxId' in begun.operation && begun.operation.boxId === boxId) begun.caught ??= this.#base.box(boxId)!
+    }
+    this.#expected = undefined
+  }
+
+  /** The answer was given: when nothing else is open, what was done is the truth from now on. */
+  #close(): void {
+    if (this.#begun.every((begun) => begun.status === 'done')) {
+      this.#base = this.#possible()
+      this.#begun.length = 0
+    }
+    this.#expected = undefined
+    this.world.onEffect?.()
+  }
+
+  #change(boxId: string, change: (truth: BoxTruth) => BoxTruth): void {
+    const alternatives = this.#base.boxes.get(boxId) ?? []
+    this.#base = this.#base.with(boxId, ...alternatives.map((truth) => (truth === null ? null : change(truth))))
+    this.#expected = undefined
+  }
+
+  /** Every order in which what is done has happened and what is open may have. */
+  #possible(): Expectation {
+    let all: Expectation | undefined
+    const follow = (from: Expectation, left: readonly Begun[]): void => {
+      if (left.every((begun) => begun.status === 'open')) all = all === undefined ? from : either(all, from)
+      for (const begun of left) {
+        const next = this.#applied(from, begun)
+        if (next !== null) follow(next, left.filter((other) => other !== begun))
+      }
+    }
+    follow(this.#base, this.#begun)
+    if (all === undefined) throw new Error('the operations that succeeded cannot all have')
+    return all
+  }
+
+  #applied(from: Expectation, { operation, ofRunning, caught }: Begun): Expectation | null {
+    if (!ofRunning || !('boxId' in operation)) return applicable(() => after(from, operation, filling))
+    if (caught === undefined) return null
+    const now = from.box(operation.boxId)!
+    const then = applicable(() => after(from.with(operation.boxId, { ...now, live: caught.live, loose: new Map() }), operation, filling))
+    if (then === null || then.box(operation.boxId) === null) return then
+    return then.with(operation.boxId, { ...then.box(operation.boxId)!, live: now.live, loose: now.loose })
+  }
+}
+
+function applicable(apply: () => Expectation): Expectation | null {
+  try {
+    return apply()
+  } catch (error) {
+    if (error instanceof NotApplicable) return null
+    throw error
+  }
+}
+
+const refusals = ['invalid_argument', 'not_found', 'already_exists', 'invalid_state', 'unsupported', 'busy', 'limit'] as const
+
+/** Whether an error says that nothing was done. */
+export function isRefusal(error: unknown): boolean {
+  return refusals.some((code) => isBoxLiteError(error, code))
+}
+
+function bulkOf(store: Store): BulkWork {
+  return {
+    async fill(index: number, layer: NewLayer, file: LayerFile): Promise<void> {
+      const disk = filling(index)
+      const segments = layer.name.endsWith('.raw') ? rawImage(disk) : qcow2Image(disk, layer.parent)
+      for (const segment of segments) await file.write(segment.bytes, segment.offset)
+      if (layer.name.endsWith('.raw')) await file.truncate(DISK_PAGES * 4096)
+    },
+    fold: (fold, target) => foldLayers(store, fold, target),
+  }
+}
+
+async function foldLayers(store: Store, fold: Fold, target: LayerFile): Promise<void> {
+  throw new Error(`not yet: ${store.location} ${fold.upper} ${String(target)}`)
+}
