@@ -3,14 +3,17 @@
 
 import { ensureExchange, resetMemory } from './memory'
 import { judgeName } from './name'
+import { resetCheck } from './qcow2/check'
 import { resetImage } from './qcow2/image'
 
+export { checkBegin, checkFacts, checkStep } from './qcow2/check'
 export { imageFacts, imageParse, imagePlan } from './qcow2/image'
 
 /** Forgets the task this instance was doing. Every pointer handed out before is void. */
 export function reset(): void {
   resetMemory()
   resetImage()
+  resetCheck()
 }
 
 /** A pointer to an exchange buffer of at least `bytes` bytes, or 0 when the memory limit is reached. */

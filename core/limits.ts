@@ -29,3 +29,28 @@ export const SNAPSHOT_LIMIT: u32 = 65536
 
 /** Most header extensions of an image. */
 export const EXTENSION_LIMIT: u32 = 64
+
+/** Most clusters of a file that a check counts (QEMU's: an int). */
+export const CHECK_CLUSTER_LIMIT: u64 = 0x7fff_ffff
+
+/** Clusters counted in one walk over an image's tables; an image with more is walked again for each. */
+export const CHECK_WINDOW_CLUSTERS: u64 = 1 << 24
+
+/** Bytes of tables that one walk of a check reads at most: this much, and `CHECK_WORK_FACTOR` times the file. */
+export const CHECK_WORK_BYTES: u64 = 1 << 30
+export const CHECK_WORK_FACTOR: u64 = 4
+
+/** Most findings of a check that are told in words; all are counted. */
+export const CHECK_FINDING_LIMIT: u32 = 100
+
+/** Largest snapshot table, in bytes (QEMU's QCOW_MAX_SNAPSHOTS_SIZE). */
+export const SNAPSHOT_TABLE_LIMIT_BYTES: u64 = 64 << 20
+
+/** Largest extra data of an internal snapshot, in bytes (QEMU's QCOW_MAX_SNAPSHOT_EXTRA_DATA). */
+export const SNAPSHOT_EXTRA_LIMIT_BYTES: u32 = 1024
+
+/** Most entries of a dirty bitmap's table (QEMU's BME_MAX_TABLE_SIZE). */
+export const BITMAP_TABLE_LIMIT: u32 = 0x800_0000
+
+/** Longest name of a dirty bitmap, in bytes (QEMU's BME_MAX_NAME_SIZE). */
+export const BITMAP_NAME_LIMIT_BYTES: u32 = 1023

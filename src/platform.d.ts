@@ -11,6 +11,12 @@ declare class TextDecoder {
 }
 declare function atob(text: string): string
 declare function btoa(text: string): string
+interface AbortSignal {
+  readonly aborted: boolean
+  // The platforms' own types say any, and an interface that is declared twice must agree.
+  // oxlint-disable-next-line no-explicit-any
+  readonly reason: any
+}
 interface ByteStreamReader {
   read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: undefined }>
   cancel(): Promise<void>

@@ -122,5 +122,7 @@ function parseBitmaps(data: usize, bytes: u32, fileBytes: u64, out: Header): i32
   if (offset == 0) return refuse(out, Refusal.OVERLAP, Field.BITMAPS, offset)
   if (offset >= fileBytes || directoryBytes > fileBytes - offset) return refuse(out, Refusal.OUTSIDE, Field.BITMAPS, offset)
   out.bitmapCount = count
+  out.bitmapDirectoryOffset = offset
+  out.bitmapDirectoryBytes = directoryBytes
   return Refusal.NONE
 }

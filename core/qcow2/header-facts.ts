@@ -46,6 +46,8 @@ export class Header {
   headerBytes: u32
   compressionType: u32
   bitmapCount: u32
+  bitmapDirectoryOffset: u64
+  bitmapDirectoryBytes: u64
   /** Extensions that our own form does not have. */
   foreignExtensions: u32
   /** Offset of the extensions' end marker, or 0 where there is no room for one. */

@@ -5,4 +5,7 @@ export interface DiskExports {
   imageFacts(): number
   imageParse(lengthBytes: number, fileBytes: number): number
   imagePlan(virtualSizeBytes: number, backingNameBytes: number, backingFormat: number): number
+  checkBegin(lengthBytes: number, fileBytes: number): number
+  checkStep(): number
+  checkFacts(): number
 }
