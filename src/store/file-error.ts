@@ -12,12 +12,12 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 const remedies: Readonly<Record<string, string>> = {
   ENOSPC: 'Free some space on this file system, then try again.',
   EDQUOT: 'Free some space of your quota, then try again.',
-  EACCES: 'Give yourself read and write access to the home, then try again.',
-  EPERM: 'Give yourself read and write access to the home, then try again.',
-  EROFS: 'Mount the file system of the home for writing, then try again.',
+  EACCES: 'Give yourself the access that this needs, then try again.',
+  EPERM: 'Give yourself the access that this needs, then try again.',
+  EROFS: 'Mount this file system for writing, then try again.',
   EMFILE: 'Raise the limit of open files (ulimit -n), then try again.',
   ENFILE: 'Raise the limit of open files of this machine, then try again.',
-  EIO: 'Look for device errors in the system log; copy the home to a sound disk.',
+  EIO: 'Look for device errors in the system log; copy what is there to a sound disk.',
   ELOOP: 'Replace the symbolic link by the file that it points at, if you trust it.',
 }
 
@@ -25,7 +25,7 @@ const remedies: Readonly<Record<string, string>> = {
 export function fileError(errno: string, action: string, path: string, cause?: unknown): BoxLiteError {
   const code = codes[errno] ?? 'io'
   return new BoxLiteError(code, `Cannot ${action} ${path}: ${describe(errno)}`, {
-    remedy: remedies[errno] ?? 'Look at the file system of the home, then try again.',
+    remedy: remedies[errno] ?? 'Look at the path, then try again.',
     facts: { errno, action, path },
     cause,
   })

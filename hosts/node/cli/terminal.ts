@@ -1,0 +1,110 @@
+// What a command may do to the outside: print lines and JSON on standard output, stream bytes in and out, show
+// progress on standard error, and be told to stop.
+
+import { BoxLiteError } from '../../../src/error.ts'
+import { fileError } from '../../../src/store/file-error.ts'
+import { Progress } from './progress.ts'
+
+export interface TerminalStreams {
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+  readonly env: NodeJS.ProcessEnv
+}
+
+export class Terminal {
+  readonly env: NodeJS.ProcessEnv
+  readonly #streams: TerminalStreams
+  readonly #stop = new AbortController()
+  #outputError: NodeJS.ErrnoException | null = null
+
+  constructor(streams: TerminalStreams) {
+    this.#streams = streams
+    this.env = streams.env
+    streams.stdout.on('error', (error: NodeJS.ErrnoException) => this.#outputFailed(error))
+    // Where standard error itself is gone, nobody is left to tell.
+    streams.stderr.on('error', () => undefined)
+  }
+
+  /** Aborted when the command has to stop: a signal, or nobody reads its output any more. */
+  get signal(): AbortSignal {
+    return this.#stop.signal
+  }
+
+  /** Why standard output cannot be written, or null. */
+  get outputError(): NodeJS.ErrnoException | null {
+    return this.#outputError
+  }
+
+  stop(reason: string): void {
+    this.#stop.abort(new BoxLiteError('aborted', reason))
+  }
+
+  /** Prints lines on standard output. Names and paths in them have to be `printable`. */
+  print(...lines: readonly string[]): void {
+    this.#write(lines.map((line) => `${line}\n`).join(''))
+  }
+
+  printJson(value: unknown): void {
+    this.#write(`${JSON.stringify(value, null, 2)}\n`)
+  }
+
+  /** A line on standard error. */
+  tell(line: string): void {
+    this.#streams.stderr.write(`${line}\n`)
+  }
+
+  /** A progress bar on standard error; silent where that is no terminal. */
+  progress(title: string): Progress {
+    const { stderr } = this.#streams
+    return new Progress(title, stderr.isTTY ? stderr : null)
+  }
+
+  /** Writes bytes to standard output and resolves when it took them. */
+  async writeBytes(bytes: Uint8Array): Promise<void> {
+    this.signal.throwIfAborted()
+    // The stream may keep what it is given until long after the caller reused its buffer.
+    const copy = Uint8Array.from(bytes)
+    await new Promise<void>((resolve, reject) => {
+      this.#streams.stdout.write(copy, (error) => {
+        if (error) reject(fileError((error as NodeJS.ErrnoException).code ?? 'EIO', 'write', 'standard output', error))
+        else resolve()
+      })
+    })
+  }
+
+  /** The bytes of standard input, as they come. */
+  async *readBytes(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { stdin } = this.#streams
+    const stop = (): void => void stdin.destroy(this.signal.reason as Error)
+    this.signal.throwIfAborted()
+    this.signal.addEventListener('abort', stop, { once: true })
+    try {
+      for await (const chunk of stdin) yield chunk as Uint8Array
+    } finally {
+      this.signal.removeEventListener('abort', stop)
+    }
+  }
+
+  /** Whether standard output is a terminal, which would make a mess of binary data. */
+  get showsOutput(): boolean {
+    return this.#streams.stdout.isTTY
+  }
+
+  /** Resolves when everything printed has left this process, or cannot. */
+  async finish(): Promise<void> {
+    if (this.#outputError === null) await new Promise<void>((resolve) => this.#streams.stdout.write('', () => resolve()))
+    // An open pipe on standard input would keep the process alive.
+    this.#streams.stdin.destroy()
+  }
+
+  #write(text: string): void {
+    if (this.#outputError !== null) return
+    this.#streams.stdout.write(text)
+  }
+
+  #outputFailed(error: NodeJS.ErrnoException): void {
+    this.#outputError ??= error
+    this.stop('nobody reads the output')
+  }
+}
