@@ -78,3 +78,8 @@ export function markdown({ title, text, head, rows }: Table): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [`## ${title}`, '', text, '', line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n')
 }
+
+/** The time since `start` (of `performance.now()`), for a person. */
+export function elapsed(start: number): string {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`
+}
