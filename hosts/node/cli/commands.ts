@@ -1,6 +1,7 @@
 // Every command there is, in the order in which help shows them.
 
 import type { Command } from './command.ts'
+import { diskCheck } from './disk/check.ts'
 import { diskCreate } from './disk/create.ts'
 import { diskInfo } from './disk/info.ts'
 
@@ -24,4 +25,4 @@ export const groups: readonly CommandGroup[] = [
   },
 ]
 
-export const commands: readonly Command[] = [diskCreate, diskInfo]
+export const commands: readonly Command[] = [diskCreate, diskInfo, diskCheck]

@@ -17,22 +17,33 @@ export class Progress {
 
   /** `totalBytes` is null where the end is not known. */
   update(doneBytes: number, totalBytes: number | null): void {
-    if (this.#stream === null) return
-    const nowMs = performance.now()
-    if (nowMs - this.#drawnAtMs < REDRAW_INTERVAL_MS) return
-    this.#drawnAtMs = nowMs
-    this.#stream.write(`\r\u001b[K${progressLine(this.#title, doneBytes, totalBytes)}`)
+    this.#draw(() => {
+      if (totalBytes === null) return formatSize(doneBytes)
+      return `${bar(totalBytes === 0 ? 1 : doneBytes / totalBytes)}  ${formatSize(doneBytes)} of ${formatSize(totalBytes)}`
+    })
+  }
+
+  /** How much is done, 0 to 1, where it is not bytes that count. */
+  share(done: number): void {
+    this.#draw(() => bar(done))
   }
 
   end(): void {
     if (this.#stream !== null && this.#drawnAtMs !== -Infinity) this.#stream.write('\r\u001b[K')
   }
+
+  #draw(state: () => string): void {
+    if (this.#stream === null) return
+    const nowMs = performance.now()
+    if (nowMs - this.#drawnAtMs < REDRAW_INTERVAL_MS) return
+    this.#drawnAtMs = nowMs
+    this.#stream.write(`\r\u001b[K${this.#title}  ${state()}`)
+  }
 }
 
-function progressLine(title: string, doneBytes: number, totalBytes: number | null): string {
-  if (totalBytes === null) return `${title}  ${formatSize(doneBytes)}`
-  const share = totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes)
-  const full = Math.floor(share * BAR_COLUMNS)
-  const percent = String(Math.floor(share * 100)).padStart(3)
-  return `${title}  ${'█'.repeat(full)}${'░'.repeat(BAR_COLUMNS - full)} ${percent}%  ${formatSize(doneBytes)} of ${formatSize(totalBytes)}`
+function bar(share: number): string {
+  const shown = Math.min(1, share)
+  const full = Math.floor(shown * BAR_COLUMNS)
+  const percent = String(Math.floor(shown * 100)).padStart(3)
+  return `${'█'.repeat(full)}${'░'.repeat(BAR_COLUMNS - full)} ${percent}%`
 }

@@ -5,18 +5,21 @@ export interface TreeNode {
 
 /** Lines of a tree, drawn from its roots down. */
 export function drawTree(roots: readonly TreeNode[]): string[] {
-  return roots.flatMap((root) => [root.text, ...drawChildren(root, '')])
+  return roots.flatMap((root) => [root.text, ...drawChildren(root)])
 }
 
-function drawChildren(node: TreeNode, indent: string): string[] {
+function drawChildren(root: TreeNode): string[] {
   const lines: string[] = []
-  // A history is as deep as it has snapshots, which is deeper than a stack may be: no recursion.
-  const waiting = node.children.map((child, i) => ({ child, indent, last: i === node.children.length - 1 })).reverse()
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    lines.push(`${next.indent}${next.last ? '└─ ' : '├─ '}${next.child.text}`)
-    const inner = next.indent + (next.last ? '   ' : '│  ')
-    const { children } = next.child
-    for (let i = children.length - 1; i >= 0; i--) waiting.push({ child: children[i]!, indent: inner, last: i === children.length - 1 })
+  // A history is as deep as it has snapshots, which may be deeper than the stack: no recursion.
+  const waiting = rowsUnder(root, '')
+  for (let row = waiting.pop(); row !== undefined; row = waiting.pop()) {
+    lines.push(`${row.indent}${row.last ? '└─ ' : '├─ '}${row.node.text}`)
+    waiting.push(...rowsUnder(row.node, row.indent + (row.last ? '   ' : '│  ')))
   }
   return lines
+}
+
+/** The children of a node, last one first. */
+function rowsUnder(parent: TreeNode, indent: string): { node: TreeNode; indent: string; last: boolean }[] {
+  return parent.children.map((node, i) => ({ node, indent, last: i === parent.children.length - 1 })).toReversed()
 }
