@@ -10,3 +10,10 @@ export namespace NameVerdict {
   export const CONTROL: i32 = 6
   export const NOT_UNICODE: i32 = 7
 }
+
+/** Verdicts about records. CORRUPT comes with a byte offset, UNKNOWN_FORMAT with the version. */
+export namespace RecordVerdict {
+  export const OK: i32 = 0
+  export const CORRUPT: i32 = 1
+  export const UNKNOWN_FORMAT: i32 = 2
+}
