@@ -4,6 +4,7 @@
 import { ensureExchange, resetMemory } from './memory'
 import { judgeName } from './name'
 import { resetCheck } from './qcow2/check'
+import { resetOperation } from './operation/engine'
 import { resetImage } from './qcow2/image'
 
 export { checkBegin, checkFacts, checkStep } from './qcow2/check'
@@ -14,6 +15,7 @@ export function reset(): void {
   resetMemory()
   resetImage()
   resetCheck()
+  resetOperation()
 }
 
 /** A pointer to an exchange buffer of at least `bytes` bytes, or 0 when the memory limit is reached. */
@@ -26,4 +28,6 @@ export function nameVerdict(lengthBytes: u32): i32 {
   return judgeName(ensureExchange(lengthBytes), lengthBytes)
 }
 
+export { operationBegin, operationResume } from './operation/engine'
+export { recordProblem, recordVerdict } from './record-verdict'
 export { sha256Begin, sha256End, sha256Update } from './sha256'

@@ -134,37 +134,49 @@ export function jsonString(): bool {
   return jsonRefuse()
 }
 
+let depth: u32 = 0
+/** Which containers are open, one bit a level: 1 an object, 0 an array. */
+let objects: u64 = 0
+
 /** Consumes any value. */
 export function jsonSkip(): bool {
-  let depth: u32 = 0
-  // Which containers are open, one bit a level: 1 an object, 0 an array.
-  let objects: u64 = 0
-  for (;;) {
+  depth = 0
+  objects = 0
+  let more = true
+  while (more) {
     const first = jsonPeek()
-    if (first == 0x7b || first == 0x5b) {
-      if (depth == JSON_DEPTH_LIMIT) return jsonRefuse()
-      at++
-      depth++
-      objects = (objects << 1) | (first == 0x7b ? 1 : 0)
-      if (!jsonTry(first == 0x7b ? 0x7d : 0x5d)) {
-        if (first == 0x7b && !skipKey()) return false
-        continue
-      }
-      depth--
-      objects >>= 1
-    } else if (!skipScalar(first)) return false
-    for (;;) {
-      if (depth == 0) return !broken
-      const object = (objects & 1) == 1
-      if (jsonTry(0x2c)) {
-        if (object && !skipKey()) return false
-        break
-      }
-      if (!jsonToken(object ? 0x7d : 0x5d)) return false
-      depth--
-      objects >>= 1
-    }
+    const opens = first == 0x7b || first == 0x5b
+    if (!(opens ? skipOpening(first == 0x7b) : skipScalar(first))) return false
+    more = (opens && filled) || skipToNextValue()
   }
+  return !broken
+}
+
+/** Whether the container opened last has something in it. */
+let filled = false
+
+/** Consumes the opening of a container, and of an object its first key; or the whole of an empty one. */
+function skipOpening(object: bool): bool {
+  if (depth == JSON_DEPTH_LIMIT) return jsonRefuse()
+  at++
+  filled = false
+  if (jsonTry(object ? 0x7d : 0x5d)) return true
+  filled = true
+  depth++
+  objects = (objects << 1) | (object ? 1 : 0)
+  return !object || skipKey()
+}
+
+/** After a value: closes what ends here; whether another value follows. */
+function skipToNextValue(): bool {
+  while (depth > 0) {
+    const object = (objects & 1) == 1
+    if (jsonTry(0x2c)) return !object || skipKey()
+    if (!jsonToken(object ? 0x7d : 0x5d)) return false
+    depth--
+    objects >>= 1
+  }
+  return false
 }
 
 function skipKey(): bool {

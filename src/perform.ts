@@ -132,6 +132,7 @@ class Run {
     const message = this.#answer.message
     this.#core.put(message)
     let step = exports.operationBegin(kind, message.length)
+    if (step === Step.ILLEGAL) throw new BoxLiteError('invalid_argument', `${this.#operation.kind}: a field is not of its type`)
     while (step === Step.EFFECT) {
       const status = await this.#effect(this.#message())
       const answer = this.#answer.message
@@ -264,10 +265,13 @@ class Run {
   }
 
   async #lock(scope: LockScope): Promise<number> {
-    if (this.#host.held?.some((lock) => covers(lock.scope, scope) && lock.held.isHeld())) return Status.OK
-    const held = await this.#host.store.lock(scope)
-    if (held === null) return Status.BUSY
-    this.#taken.push(held)
+    const before = this.#host.held?.some((lock) => covers(lock.scope, scope) && lock.held.isHeld()) ?? false
+    if (!before) {
+      const held = await this.#host.store.lock(scope)
+      if (held === null) return Status.BUSY
+      this.#taken.push(held)
+    }
+    this.#answer.number(before ? 1 : 0)
     return Status.OK
   }
 

@@ -146,4 +146,5 @@ export namespace Reason {
   export const SWITCH_UNDONE: i32 = 28
   export const MACHINE_KILLED: i32 = 29
   export const TOO_MANY_LAYERS: i32 = 30
+  export const MACHINE_SILENT: i32 = 31
 }

@@ -14,3 +14,9 @@ export const NameVerdict = {
   CONTROL: 6,
   NOT_UNICODE: 7,
 } as const
+
+export const RecordVerdict = {
+  OK: 0,
+  CORRUPT: 1,
+  UNKNOWN_FORMAT: 2,
+} as const

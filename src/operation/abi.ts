@@ -138,4 +138,5 @@ export const Reason = {
   SWITCH_UNDONE: 28,
   MACHINE_KILLED: 29,
   TOO_MANY_LAYERS: 30,
+  MACHINE_SILENT: 31,
 } as const

@@ -62,7 +62,7 @@ function encodeBoxCreate(writer: MessageWriter, operation: BoxCreate): void {
   writer.optionalText(operation.liveParent).number(operation.snapshots.length)
   for (const snapshot of operation.snapshots) {
     writer.text(snapshot.id).text(snapshot.name).text(snapshot.description).text(snapshot.layer).number(snapshot.createdAt)
-    writer.text(snapshot.virtualSizeBytes).optionalText(snapshot.parent).text(snapshot.consistency)
+    writer.number(Number(snapshot.virtualSizeBytes)).optionalText(snapshot.parent).text(snapshot.consistency)
   }
 }
 

@@ -4,4 +4,8 @@ export interface OperationExports {
   operationBegin(kind: number, messageBytes: number): number
   /** Goes on after the effect: `status` says how it ended, the message what it answered. Answers a `Step`. */
   operationResume(status: number, messageBytes: number): number
+  /** The `RecordVerdict` on the record of a `Place` whose id, and after it whose bytes, are in the exchange. */
+  recordVerdict(place: number, lengthBytes: number): number
+  /** What the record was refused for: a byte offset, or the version of an unknown format. */
+  recordProblem(): number
 }

@@ -116,6 +116,8 @@ function hostWords(reason: number, { subject, detail, boxId, cause }: Case): Wor
       return { message: `the running machine could not move to the new layer; the snapshot was taken back: ${messageOf(cause)}` }
     case Reason.MACHINE_KILLED:
       return { message: `the running machine stopped answering and was ended: ${messageOf(cause)}`, remedy: 'Start the box again.' }
+    case Reason.MACHINE_SILENT:
+      return { message: `the machine of box '${boxId}' does not answer`, remedy: 'Stop the box, with force if need be.' }
     default:
       return layerWords(reason, subject, detail)
   }
