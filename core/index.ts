@@ -8,7 +8,14 @@ import { resetOperation } from './operation/engine'
 import { resetImage } from './qcow2/image'
 
 export { checkBegin, checkFacts, checkStep } from './qcow2/check'
+export { diskFacts } from './qcow2/chain'
+export { diskAdd, diskBegin, diskSupply } from './qcow2/disk'
 export { imageFacts, imageParse, imagePlan } from './qcow2/image'
+export { diskMap } from './qcow2/map'
+export { diskParts } from './qcow2/move-table'
+export { diskFreed, diskRelease } from './qcow2/refcounts'
+export { diskStepDone, diskStepDrop } from './qcow2/steps'
+export { diskClean, diskDirty, diskGrow, diskPrepare, diskSetSize, diskWritable, diskWrite, diskZero } from './qcow2/writer'
 
 /** Forgets the task this instance was doing. Every pointer handed out before is void. */
 export function reset(): void {

@@ -54,3 +54,22 @@ export const BITMAP_TABLE_LIMIT: u32 = 0x800_0000
 
 /** Longest name of a dirty bitmap, in bytes (QEMU's BME_MAX_NAME_SIZE). */
 export const BITMAP_NAME_LIMIT_BYTES: u32 = 1023
+
+/** Most layers of a chain. */
+export const LAYER_LIMIT: u32 = 1000
+
+/** Bounds of the cache of an open disk's metadata, in bytes. */
+export const CACHE_MIN_BYTES: u32 = 256 << 10
+export const CACHE_MAX_BYTES: u32 = 256 << 20
+
+/** Most extents that one call of `diskMap` answers. */
+export const EXTENTS_LIMIT: u32 = 256
+
+/** Most clusters that one step of a write allocates: 2 MiB in one piece. */
+export const WRITE_STEP_CLUSTERS: u32 = 32
+
+/** Most runs of freed clusters that wait for a flush. */
+export const FREED_RUN_LIMIT: u32 = 4096
+
+/** Most places of L2 tables and refcount blocks that a writing disk knows by heart, a power of two. */
+export const KNOWN_METADATA_LIMIT: u32 = 1 << 20

@@ -138,3 +138,91 @@ export namespace HeaderFact {
   export const BACKING_NAME_OFFSET: i32 = 32
   export const COUNT: i32 = 33
 }
+
+/** What stands behind a run of guest bytes. */
+export namespace ExtentKind {
+  /** Bytes in a file. */
+  export const DATA: i32 = 1
+  /** Zeros by a flag in an L2 table. */
+  export const ZERO: i32 = 2
+  /** One compressed cluster. */
+  export const COMPRESSED: i32 = 3
+  /** In no layer: reads as zeros. */
+  export const UNALLOCATED: i32 = 4
+}
+
+/** The f64s of one extent. */
+export namespace ExtentFact {
+  export const KIND: i32 = 0
+  /** Index of the layer, 0 for the top. */
+  export const DEPTH: i32 = 1
+  export const OFFSET: i32 = 2
+  export const LENGTH: i32 = 3
+  export const HOST_OFFSET: i32 = 4
+  /** Bytes in the file; differs from the length for a compressed cluster. */
+  export const HOST_BYTES: i32 = 5
+  export const COUNT: i32 = 6
+}
+
+/** Answers of calls that work on an open disk; a negative answer is a refusal's code, negated. */
+export namespace DiskStatus {
+  /** Metadata is wanted (`WantFact`): read it, supply it, call again. */
+  export const WANT: i32 = 0
+  export const DONE: i32 = 1
+  /** Something has to be done in the file (`StepKind`), then `diskStepDone` called. */
+  export const STEP: i32 = 2
+  /** Too much is changed or freed: flush, then call again. */
+  export const FLUSH: i32 = 3
+}
+
+/** What has to be done in the file of the top layer. */
+export namespace StepKind {
+  /** Write bytes over clusters that are the guest's already. No `diskStepDone`. */
+  export const IN_PLACE: i32 = 1
+  /** Fill new clusters: the whole clusters are the guest's bytes from STEP_GUEST on. */
+  export const FILL: i32 = 2
+  /** Write zeros: the cluster becomes a table. */
+  export const ZERO: i32 = 3
+  /** Move a table: flush; zeros to STEP_HOST; the old table's bytes to STEP_TABLE; `diskParts(0)`; sync; `diskParts(1)`; sync. */
+  export const MOVE: i32 = 4
+  /** Clusters that are free now and whose space the host may take back. No `diskStepDone`. */
+  export const FREED: i32 = 5
+}
+
+/** What a changed slice holds: the phase of a flush that writes it, with a sync after each. */
+export namespace FlushPhase {
+  export const NONE: i32 = 0
+  export const REFBLOCKS: i32 = 1
+  export const REFTABLE: i32 = 2
+  export const MAPPING: i32 = 3
+}
+
+/** The f64s about what a call on an open disk needs or found, at `diskFacts()`. */
+export namespace DiskFact {
+  /** The refusal's `Field`, value and layer. */
+  export const FIELD: i32 = 0
+  export const VALUE: i32 = 1
+  export const LAYER: i32 = 2
+  /** The metadata that is wanted: index of the layer's file, offset and length. */
+  export const WANT_LAYER: i32 = 3
+  export const WANT_OFFSET: i32 = 4
+  export const WANT_BYTES: i32 = 5
+  /** Where `diskMap` goes on after the metadata is supplied. */
+  export const RESUME_LENGTH: i32 = 6
+  export const RESUME_DEPTH: i32 = 7
+  /** A `StepKind`, and where in the file, and how many bytes. */
+  export const STEP_KIND: i32 = 8
+  export const STEP_HOST: i32 = 9
+  export const STEP_BYTES: i32 = 10
+  /** First guest byte of the clusters to fill. */
+  export const STEP_GUEST: i32 = 11
+  /** 1 where the clusters to fill were never written, so that they read as zeros already. */
+  export const STEP_CLEAN: i32 = 12
+  /** Of a table that moves: its old place and bytes, and its new place. */
+  export const STEP_OLD_HOST: i32 = 13
+  export const STEP_OLD_BYTES: i32 = 14
+  export const STEP_TABLE: i32 = 15
+  /** How many guest bytes `diskZero` has dealt with. */
+  export const ZEROED_BYTES: i32 = 16
+  export const COUNT: i32 = 17
+}

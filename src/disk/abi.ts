@@ -110,3 +110,63 @@ export const HeaderFact = {
   BACKING_NAME_OFFSET: 32,
   COUNT: 33,
 } as const
+
+export const ExtentKind = {
+  DATA: 1,
+  ZERO: 2,
+  COMPRESSED: 3,
+  UNALLOCATED: 4,
+} as const
+
+export const ExtentFact = {
+  KIND: 0,
+  DEPTH: 1,
+  OFFSET: 2,
+  LENGTH: 3,
+  HOST_OFFSET: 4,
+  HOST_BYTES: 5,
+  COUNT: 6,
+} as const
+
+export const DiskStatus = {
+  WANT: 0,
+  DONE: 1,
+  STEP: 2,
+  FLUSH: 3,
+} as const
+
+export const StepKind = {
+  IN_PLACE: 1,
+  FILL: 2,
+  ZERO: 3,
+  MOVE: 4,
+  FREED: 5,
+} as const
+
+export const FlushPhase = {
+  NONE: 0,
+  REFBLOCKS: 1,
+  REFTABLE: 2,
+  MAPPING: 3,
+} as const
+
+export const DiskFact = {
+  FIELD: 0,
+  VALUE: 1,
+  LAYER: 2,
+  WANT_LAYER: 3,
+  WANT_OFFSET: 4,
+  WANT_BYTES: 5,
+  RESUME_LENGTH: 6,
+  RESUME_DEPTH: 7,
+  STEP_KIND: 8,
+  STEP_HOST: 9,
+  STEP_BYTES: 10,
+  STEP_GUEST: 11,
+  STEP_CLEAN: 12,
+  STEP_OLD_HOST: 13,
+  STEP_OLD_BYTES: 14,
+  STEP_TABLE: 15,
+  ZEROED_BYTES: 16,
+  COUNT: 17,
+} as const

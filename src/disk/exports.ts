@@ -8,4 +8,22 @@ export interface DiskExports {
   checkBegin(lengthBytes: number, fileBytes: number): number
   checkStep(): number
   checkFacts(): number
+  diskBegin(cacheBytes: number): number
+  diskAdd(format: number, fileBytes: number, headerBytes: number): number
+  diskFacts(): number
+  diskSupply(layer: number, offset: number, bytes: number): number
+  diskMap(offset: number, length: number, depth: number): number
+  diskWritable(): number
+  diskPrepare(): number
+  diskWrite(offset: number, length: number): number
+  diskZero(offset: number, length: number): number
+  diskStepDone(): number
+  diskStepDrop(): void
+  diskDirty(phase: number): number
+  diskClean(phase: number): void
+  diskFreed(): number
+  diskRelease(): number
+  diskGrow(sizeBytes: number): number
+  diskSetSize(sizeBytes: number): number
+  diskParts(part: number): number
 }

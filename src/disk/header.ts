@@ -7,7 +7,7 @@ import { HeaderFact, Refusal } from './abi.ts'
 import { refusalError } from './refusal.ts'
 
 /** How much of cluster 0 is read at first: more than any header and its extensions usually take. */
-const FIRST_READ_BYTES = 4096
+export const HEADER_FIRST_BYTES = 4096
 
 /** The facts of one header, by `HeaderFact`, and its texts. */
 export interface ParsedHeader {
@@ -17,31 +17,39 @@ export interface ParsedHeader {
 }
 
 /**
- * Reads as much of cluster 0 as `parse` wants: it is given the bytes and their length, and answers a `Refusal`; on
- * `Refusal.MORE` it is asked again with the number of bytes that `needed` says.
+ * Shows `parse` as much of cluster 0 as it wants, `head` at first: it answers a `Refusal`, and is asked again on
+ * `Refusal.MORE` with at least the number of bytes it needs. The last refusal, or NONE.
  */
 export async function readHeaderBytes(
   file: LayerFile,
   fileBytes: number,
+  head: Uint8Array,
   parse: (bytes: Uint8Array) => { refusal: number; neededBytes: number },
 ): Promise<number> {
-  let length = Math.min(FIRST_READ_BYTES, fileBytes)
+  let bytes = head
   for (;;) {
-    const bytes = new Uint8Array(length)
-    const got = await file.read(bytes, 0)
-    if (got < length) throw new BoxLiteError('io', `The file ended at ${got} bytes while its header was read`, { facts: { fileBytes, got } })
     const { refusal, neededBytes } = parse(bytes)
     if (refusal !== Refusal.MORE) return refusal
-    // Each answer asks for more than it was given, and never for more than cluster 0 has.
-    length = Math.min(fileBytes, Math.max(neededBytes, length * 2))
+    // Each answer asks for more than it was given, and never for more than cluster 0 or the file has.
+    const length = Math.min(fileBytes, Math.max(neededBytes, bytes.length * 2))
+    bytes = await readHead(file, length)
   }
+}
+
+/** The first `length` bytes of a file that has that many. */
+export async function readHead(file: LayerFile, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  const got = await file.read(bytes, 0)
+  if (got < length) throw new BoxLiteError('io', `The file ended at ${got} bytes while its header was read`, { facts: { got, length } })
+  return bytes
 }
 
 /** Parses the header of `file`; refuses what `parseHeader` of the core refuses. `image` names it in messages. */
 export async function readHeader(file: LayerFile, image?: string): Promise<ParsedHeader> {
   const core = await Core.create()
   const fileBytes = await file.size()
-  const refusal = await readHeaderBytes(file, fileBytes, (bytes) => {
+  const head = await readHead(file, Math.min(HEADER_FIRST_BYTES, fileBytes))
+  const refusal = await readHeaderBytes(file, fileBytes, head, (bytes) => {
     core.exports.reset()
     core.put(bytes)
     const answer = core.exports.imageParse(bytes.length, fileBytes)

@@ -1,0 +1,333 @@
+// An open chain as bytes: the core says which bytes of which file stand behind a range, this reads
+// them. Metadata goes into the core, data straight into the caller's buffer.
+
+import { Core } from '../core/core.ts'
+import { BoxLiteError } from '../error.ts'
+import type { LayerFile } from '../host.ts'
+import { BackingFormat, BackingName, DiskFact, DiskStatus, ExtentFact, ExtentKind, Field, HeaderFact, Refusal } from './abi.ts'
+import { type Codec, type CompressionMethod, portableCodec } from './codec.ts'
+import { HEADER_FIRST_BYTES, headerError, headerFacts, readHead, readHeaderBytes, textAt } from './header.ts'
+import { InflatedClusters } from './inflated-clusters.ts'
+import { refusalError } from './refusal.ts'
+
+/** One image of a chain. `name` is the name by which the layer above names it. */
+export interface Layer {
+  readonly name: string
+  readonly format: 'qcow2' | 'raw'
+  readonly file: LayerFile
+}
+
+export interface ChainOptions {
+  readonly codec?: Codec
+  /** Bound of the metadata cache in bytes; 4 MiB where absent. */
+  readonly cacheBytes?: number
+}
+
+/** A run of guest bytes as the core found it: an `ExtentKind`, and where its bytes are. */
+export interface MappedExtent {
+  readonly kind: number
+  readonly depth: number
+  readonly offset: number
+  readonly length: number
+  readonly hostOffset: number
+  readonly hostBytes: number
+}
+
+/** What a chain has to know of a layer beside what the core knows. */
+interface OpenLayer {
+  readonly name: string
+  readonly file: LayerFile
+  readonly fileBytes: number
+  readonly sizeBytes: number
+  readonly clusterBytes: number
+  readonly method: CompressionMethod
+  readonly ownForm: boolean
+}
+
+const CACHE_BYTES = 4 << 20
+const SLICE_SPAN = 2 ** 41
+/** Compressed clusters that lie side by side are read together, up to this. */
+const READ_TOGETHER_BYTES = 1 << 20
+
+export class Chain {
+  readonly core: Core
+  readonly #layers: OpenLayer[] = []
+  readonly #codec: Codec
+  readonly #inflated = new InflatedClusters()
+  /** Metadata that is being read, so that no slice is read twice at once, and none older than the cache's. */
+  readonly #loads = new Map<number, Promise<void>>()
+
+  private constructor(core: Core, codec: Codec) {
+    this.core = core
+    this.#codec = codec
+  }
+
+  /** Opens `layers`, of which each but the last must name the next one; see `Disk.open`. */
+  static async open(layers: readonly Layer[], options: ChainOptions): Promise<Chain> {
+    if (layers.length === 0) throw new BoxLiteError('invalid_argument', 'A disk has at least one layer')
+    if (new Set(layers.map(({ name }) => name)).size < layers.length || new Set(layers.map(({ file }) => file)).size < layers.length) {
+      throw refusalError(Refusal.DUPLICATE, Field.LAYERS)
+    }
+    const core = await Core.create()
+    if (core.exports.diskBegin(options.cacheBytes ?? CACHE_BYTES) !== DiskStatus.DONE) throw outOfMemory()
+    const chain = new Chain(core, options.codec ?? portableCodec)
+    // The files are asked side by side; a long chain costs little more than a short one.
+    const sizes = await Promise.all(layers.map(({ file }) => file.size()))
+    const heads = await Promise.all(layers.map((layer, index) => readFirst(layer, sizes[index]!)))
+    for (const [index, layer] of layers.entries()) await chain.#add(layer, layers[index + 1], sizes[index]!, heads[index]!)
+    return chain
+  }
+
+  /** Virtual size of the top layer in bytes. */
+  get sizeBytes(): number {
+    return this.#layers[0]!.sizeBytes
+  }
+
+  /** Virtual size of the layer below the top, 0 where there is none. */
+  get belowBytes(): number {
+    return this.#layers[1]?.sizeBytes ?? 0
+  }
+
+  /** Whether the top layer has the form that this package writes. */
+  get isOwnForm(): boolean {
+    return this.#layers[0]!.ownForm
+  }
+
+  /** The top layer's file. */
+  get file(): LayerFile {
+    return this.#layers[0]!.file
+  }
+
+  async #add(layer: Layer, below: Layer | undefined, fileBytes: number, head: Uint8Array): Promise<void> {
+    const { core } = this
+    if (layer.format === 'raw') {
+      const answer = core.exports.diskAdd(BackingFormat.RAW, fileBytes, 0)
+      if (answer !== DiskStatus.DONE) throw this.refusal(answer, layer.name)
+      if (below !== undefined) throw new BoxLiteError('invalid_argument', `${layer.name} is raw and has no backing file`)
+      this.#layers.push({ ...layer, fileBytes, sizeBytes: fileBytes, clusterBytes: 0, method: 'deflate', ownForm: false })
+      return
+    }
+    let answer: number = DiskStatus.DONE
+    const refusal = await readHeaderBytes(layer.file, fileBytes, head, (bytes) => {
+      core.put(bytes)
+      answer = core.exports.diskAdd(BackingFormat.QCOW2, fileBytes, bytes.length)
+      return { refusal: answer < 0 ? -answer : Refusal.NONE, neededBytes: headerFacts(core)[HeaderFact.NEEDED_BYTES]! }
+    })
+    if (refusal === Refusal.LIMIT && this.#facts()[DiskFact.FIELD] === Field.LAYERS) throw this.refusal(answer, layer.name)
+    if (refusal !== Refusal.NONE) throw headerError(core, refusal, layer.name)
+    const facts = headerFacts(core)
+    checkBacking(layer, below, facts, textAt(core, facts, HeaderFact.BACKING_NAME_AT, HeaderFact.BACKING_NAME_BYTES))
+    this.#layers.push({
+      ...layer,
+      fileBytes,
+      sizeBytes: facts[HeaderFact.VIRTUAL_SIZE_BYTES]!,
+      clusterBytes: 2 ** facts[HeaderFact.CLUSTER_BITS]!,
+      method: facts[HeaderFact.COMPRESSION_TYPE] === 1 ? 'zstd' : 'deflate',
+      ownForm: facts[HeaderFact.OWN_FORM] === 1,
+    })
+  }
+
+  /** The runs that stand behind a first part of the range, as layers from `depth` down have them. */
+  async map(offset: number, length: number, depth: number = 0): Promise<MappedExtent[]> {
+    for (;;) {
+      const answer = this.core.exports.diskMap(offset, length, depth)
+      if (answer > 0) return this.#takeExtents(answer)
+      if (answer < 0) throw this.refusal(answer)
+      const facts = this.#facts()
+      length = facts[DiskFact.RESUME_LENGTH]!
+      depth = facts[DiskFact.RESUME_DEPTH]!
+      await this.supply()
+    }
+  }
+
+  /** Fills `target` with the guest's bytes from `offset` on, as layers from `depth` down have them. */
+  async read(offset: number, target: Uint8Array, depth: number = 0): Promise<void> {
+    for (let done = 0; done < target.length; ) {
+      const extents = await this.map(offset + done, target.length - done, depth)
+      const jobs: Promise<void>[] = []
+      for (let i = 0; i < extents.length; i++) {
+        const extent = extents[i]!
+        const part = target.subarray(done, done + extent.length)
+        done += extent.length
+        if (extent.kind === ExtentKind.DATA) jobs.push(this.#readData(extent, part))
+        else if (extent.kind === ExtentKind.COMPRESSED) {
+          const group = this.#compressedGroup(extents, i)
+          const groupBytes = group.reduce((sum, { length }) => sum + length, 0)
+          jobs.push(this.#readCompressed(group, target.subarray(done - extent.length, done - extent.length + groupBytes)))
+          done += groupBytes - extent.length
+          i += group.length - 1
+        } else part.fill(0)
+      }
+      if (jobs.length === 1) await jobs[0]
+      else await Promise.all(jobs)
+    }
+  }
+
+  /** Repeats a call of the core until it wants no more metadata; its answer, which is never a refusal. */
+  async settle(call: () => number): Promise<number> {
+    for (;;) {
+      const answer = call()
+      if (answer < 0) throw this.refusal(answer)
+      if (answer !== DiskStatus.WANT) return answer
+      await this.supply()
+    }
+  }
+
+  /** The answer of a call that counts; never a refusal. */
+  settleCount(call: () => number): number {
+    const answer = call()
+    if (answer < 0) throw this.refusal(answer)
+    return answer
+  }
+
+  /** Takes a larger virtual size of the top layer; the header is not changed by this. */
+  setSize(sizeBytes: number): void {
+    const answer = this.core.exports.diskSetSize(sizeBytes)
+    if (answer < 0) throw this.refusal(answer)
+    this.#layers[0] = { ...this.#layers[0]!, sizeBytes }
+  }
+
+  /** Reads the slice that the core wants. */
+  async supply(): Promise<void> {
+    const facts = this.#facts()
+    const layer = facts[DiskFact.WANT_LAYER]!
+    const offset = facts[DiskFact.WANT_OFFSET]!
+    const bytes = facts[DiskFact.WANT_BYTES]!
+    const key = layer * SLICE_SPAN + offset / bytes
+    let load = this.#loads.get(key)
+    if (load === undefined) {
+      load = this.#load(layer, offset, bytes).finally(() => this.#loads.delete(key))
+      this.#loads.set(key, load)
+    }
+    await load
+  }
+
+  async #load(layer: number, offset: number, bytes: number): Promise<void> {
+    // Read aside: an instance's memory may move while a read is on its way.
+    const slice = new Uint8Array(bytes)
+    const got = await this.#layers[layer]!.file.read(slice, offset)
+    this.core.put(slice.subarray(0, got))
+    const answer = this.core.exports.diskSupply(layer, offset, got)
+    if (answer < 0) throw this.refusal(answer)
+  }
+
+  /** One of the facts that the last call left (`DiskFact`). */
+  fact(index: number): number {
+    return this.#facts()[index]!
+  }
+
+  #facts(): Float64Array {
+    return new Float64Array(this.core.bytes.buffer, this.core.exports.diskFacts(), DiskFact.COUNT)
+  }
+
+  /** The error for a negative answer of the core. */
+  refusal(answer: number, image?: string): BoxLiteError {
+    const facts = this.#facts()
+    const name = image ?? this.#layers[facts[DiskFact.LAYER]!]?.name
+    return refusalError(-answer, facts[DiskFact.FIELD]!, { value: facts[DiskFact.VALUE]!, ...(name === undefined ? {} : { image: name }) })
+  }
+
+  #takeExtents(count: number): MappedExtent[] {
+    // The list was put into the exchange buffer, whose place a request of no bytes tells.
+    const list = new Float64Array(this.core.bytes.buffer, this.core.reserve(0), count * ExtentFact.COUNT)
+    const extents: MappedExtent[] = []
+    for (let at = 0; at < list.length; at += ExtentFact.COUNT) {
+      extents.push({
+        kind: list[at + ExtentFact.KIND]!,
+        depth: list[at + ExtentFact.DEPTH]!,
+        offset: list[at + ExtentFact.OFFSET]!,
+        length: list[at + ExtentFact.LENGTH]!,
+        hostOffset: list[at + ExtentFact.HOST_OFFSET]!,
+        hostBytes: list[at + ExtentFact.HOST_BYTES]!,
+      })
+    }
+    return extents
+  }
+
+  async #readData(extent: MappedExtent, part: Uint8Array): Promise<void> {
+    const got = await this.#layers[extent.depth]!.file.read(part, extent.hostOffset)
+    // The last cluster of a file may be cut short: what is not there reads as zeros.
+    if (got < part.length) this.#fillEnd(extent, part, got)
+  }
+
+  #fillEnd(extent: MappedExtent, part: Uint8Array, got: number): void {
+    const { name, fileBytes } = this.#layers[extent.depth]!
+    if (extent.hostOffset + got < Math.min(fileBytes, extent.hostOffset + part.length)) {
+      throw new BoxLiteError('io', `${name} became shorter while it was open`, { facts: { image: name, fileBytes, got: extent.hostOffset + got } })
+    }
+    part.fill(0, got)
+  }
+
+  /** The compressed clusters from the `first` extent on that can be read in one piece: whole, and side by side in one file. */
+  #compressedGroup(extents: readonly MappedExtent[], first: number): MappedExtent[] {
+    const start = extents[first]!
+    const group = [start]
+    const isWhole = (extent: MappedExtent): boolean => extent.length === this.#layers[extent.depth]!.clusterBytes
+    let end = start.hostOffset + start.hostBytes
+    for (let i = first + 1; i < extents.length && isWhole(start); i++) {
+      const next = extents[i]!
+      // Sizes are in whole sectors, so neighbours share a part of one.
+      const isNear = next.hostOffset <= end && next.hostOffset > extents[i - 1]!.hostOffset
+      if (next.kind !== ExtentKind.COMPRESSED || next.depth !== start.depth || !isWhole(next) || !isNear) break
+      end = next.hostOffset + next.hostBytes
+      if (end - start.hostOffset > READ_TOGETHER_BYTES) break
+      group.push(next)
+    }
+    return group
+  }
+
+  async #readCompressed(group: readonly MappedExtent[], target: Uint8Array): Promise<void> {
+    const first = group[0]!
+    const last = group[group.length - 1]!
+    const { file, clusterBytes, method } = this.#layers[first.depth]!
+    const load = async (): Promise<Uint8Array> => {
+      const source = new Uint8Array(last.hostOffset + last.hostBytes - first.hostOffset)
+      return source.subarray(0, await file.read(source, first.hostOffset))
+    }
+    if (first.length < clusterBytes) {
+      const cluster = await this.#inflated.get(first.depth, first.hostOffset, async () => {
+        const inflated = new Uint8Array(clusterBytes)
+        await this.#codec.inflate(method, await load(), inflated)
+        return inflated
+      })
+      const within = first.offset % clusterBytes
+      target.set(cluster.subarray(within, within + first.length))
+      return
+    }
+    const source = await load()
+    await Promise.all(
+      group.map(async ({ hostOffset, hostBytes, offset, length }) => {
+        const at = hostOffset - first.hostOffset
+        const into = target.subarray(offset - first.offset, offset - first.offset + length)
+        await this.#codec.inflate(method, source.subarray(at, at + hostBytes), into)
+      }),
+    )
+  }
+}
+
+function outOfMemory(): BoxLiteError {
+  return new BoxLiteError('limit', 'A task of the core is out of memory')
+}
+
+async function readFirst(layer: Layer, fileBytes: number): Promise<Uint8Array> {
+  if (layer.format === 'raw') return new Uint8Array(0)
+  return await readHead(layer.file, Math.min(HEADER_FIRST_BYTES, fileBytes))
+}
+
+/** Refuses a layer whose backing file is not the next one of the chain, or is named in a way that nobody may follow. */
+function checkBacking(layer: Layer, below: Layer | undefined, facts: Float64Array, name: string): void {
+  const kind = facts[HeaderFact.BACKING_NAME_KIND]
+  const image = layer.name
+  if (kind === BackingName.NONE) {
+    if (below !== undefined) throw new BoxLiteError('invalid_argument', `${image} has no backing file, but ${below.name} was given for it`)
+    return
+  }
+  if (kind !== BackingName.HOME && kind !== BackingName.PLAIN) throw refusalError(Refusal.NAME, Field.BACKING_FILE_NAME, { image })
+  const format = facts[HeaderFact.BACKING_FORMAT]
+  if (format !== BackingFormat.RAW && format !== BackingFormat.QCOW2) throw refusalError(Refusal.UNSUPPORTED, Field.BACKING_FORMAT, { image })
+  const stated = format === BackingFormat.RAW ? 'raw' : 'qcow2'
+  if (below === undefined || below.name !== name || below.format !== stated) {
+    const given = below === undefined ? 'nothing was' : `${below.name} (${below.format}) was`
+    throw new BoxLiteError('invalid_argument', `${image} stands on ${name} (${stated}), but ${given} given for it`, { facts: { image, name } })
+  }
+}
