@@ -108,11 +108,12 @@ export class Chain {
       return
     }
     let answer: number = DiskStatus.DONE
-    const refusal = await readHeaderBytes(layer.file, fileBytes, head, (bytes) => {
+    const parse = (bytes: Uint8Array): { refusal: number; neededBytes: number } => {
       core.put(bytes)
       answer = core.exports.diskAdd(BackingFormat.QCOW2, fileBytes, bytes.length)
       return { refusal: answer < 0 ? -answer : Refusal.NONE, neededBytes: headerFacts(core)[HeaderFact.NEEDED_BYTES]! }
-    })
+    }
+    const refusal = await readHeaderBytes(layer.file, fileBytes, parse, head)
     if (refusal === Refusal.LIMIT && this.#facts()[DiskFact.FIELD] === Field.LAYERS) throw this.refusal(answer, layer.name)
     if (refusal !== Refusal.NONE) throw headerError(core, refusal, layer.name)
     const facts = headerFacts(core)

@@ -17,16 +17,16 @@ export interface ParsedHeader {
 }
 
 /**
- * Shows `parse` as much of cluster 0 as it wants, `head` at first: it answers a `Refusal`, and is asked again on
+ * Shows `parse` as much of cluster 0 as it wants, at first `head` where that was read already: it answers a `Refusal`, and is asked again on
  * `Refusal.MORE` with at least the number of bytes it needs. The last refusal, or NONE.
  */
 export async function readHeaderBytes(
   file: LayerFile,
   fileBytes: number,
-  head: Uint8Array,
   parse: (bytes: Uint8Array) => { refusal: number; neededBytes: number },
+  head?: Uint8Array,
 ): Promise<number> {
-  let bytes = head
+  let bytes = head ?? (await readHead(file, Math.min(HEADER_FIRST_BYTES, fileBytes)))
   for (;;) {
     const { refusal, neededBytes } = parse(bytes)
     if (refusal !== Refusal.MORE) return refusal
@@ -48,8 +48,7 @@ export async function readHead(file: LayerFile, length: number): Promise<Uint8Ar
 export async function readHeader(file: LayerFile, image?: string): Promise<ParsedHeader> {
   const core = await Core.create()
   const fileBytes = await file.size()
-  const head = await readHead(file, Math.min(HEADER_FIRST_BYTES, fileBytes))
-  const refusal = await readHeaderBytes(file, fileBytes, head, (bytes) => {
+  const refusal = await readHeaderBytes(file, fileBytes, (bytes) => {
     core.exports.reset()
     core.put(bytes)
     const answer = core.exports.imageParse(bytes.length, fileBytes)
