@@ -1,12 +1,15 @@
 // Every export of core.wasm. The module imports nothing: bytes come in and go out through the
 // exchange buffer, and what has to happen in the world is handed out as an effect.
 
+import { resetOldBox } from './legacy/recover'
 import { ensureExchange, resetMemory } from './memory'
 import { judgeName } from './name'
 import { resetCheck } from './qcow2/check'
 import { resetOperation } from './operation/engine'
 import { resetImage } from './qcow2/image'
+import { resetSha256 } from './sha256'
 
+export { oldBoxBegin, oldBoxResume } from './legacy/recover'
 export { checkBegin, checkFacts, checkStep } from './qcow2/check'
 export { diskFacts } from './qcow2/chain'
 export { diskAdd, diskBegin, diskSupply } from './qcow2/disk'
@@ -23,6 +26,8 @@ export function reset(): void {
   resetImage()
   resetCheck()
   resetOperation()
+  resetSha256()
+  resetOldBox()
 }
 
 /** A pointer to an exchange buffer of at least `bytes` bytes, or 0 when the memory limit is reached. */

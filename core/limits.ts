@@ -73,3 +73,9 @@ export const FREED_RUN_LIMIT: u32 = 4096
 
 /** Most places of L2 tables and refcount blocks that a writing disk knows by heart, a power of two. */
 export const KNOWN_METADATA_LIMIT: u32 = 1 << 20
+
+/** Most disks of a home of the prior implementation that are looked at together. */
+export const OLD_DISK_LIMIT: u64 = 65536
+
+/** Most markers of the prior implementation that lie aside in one box. */
+export const ASIDE_LIMIT: u32 = 1000

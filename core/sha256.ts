@@ -34,6 +34,11 @@ class Sha256 {
 
 let state: usize = 0
 
+/** Forgets the digest. */
+export function resetSha256(): void {
+  state = 0
+}
+
 /** Begins a digest; 0, or 1 when the memory limit is reached. */
 export function sha256Begin(): i32 {
   const start = allocate(offsetof<Sha256>())
@@ -56,13 +61,15 @@ export function sha256Begin(): i32 {
   return 0
 }
 
-/** Takes the first `lengthBytes` of the exchange buffer into the digest. */
+/** Takes the first `lengthBytes` of the exchange buffer into the digest; nothing where none was begun. */
 export function sha256Update(lengthBytes: u32): void {
+  if (state == 0) return
   absorb(changetype<Sha256>(state), ensureExchange(lengthBytes), lengthBytes)
 }
 
-/** Ends the digest and puts its 32 bytes at the start of the exchange buffer, whose place it returns. */
+/** Ends the digest and puts its 32 bytes at the start of the exchange buffer, whose place it returns; 0 where none was begun. */
 export function sha256End(): usize {
+  if (state == 0) return 0
   const s = changetype<Sha256>(state)
   const totalBits = s.totalBytes << 3
   const used = <u32>s.totalBytes % BLOCK_BYTES

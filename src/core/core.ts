@@ -3,11 +3,12 @@
 import type { Sha256Exports } from '../archive/sha256.ts'
 import type { DiskExports } from '../disk/exports.ts'
 import { BoxLiteError } from '../error.ts'
+import type { LegacyExports } from '../legacy/abi.ts'
 import type { OperationExports } from '../operation/exports.ts'
 import { coreWasmBase64 } from './core.wasm.ts'
 
 /** What core.wasm exports. Offsets and sizes of files travel as f64: exact up to 2^53. */
-export interface CoreExports extends DiskExports, OperationExports, Sha256Exports {
+export interface CoreExports extends DiskExports, LegacyExports, OperationExports, Sha256Exports {
   readonly memory: WebAssembly.Memory
   reset(): void
   exchange(bytes: number): number
