@@ -110,3 +110,8 @@ export function putBytes(start: usize, lengthBytes: u32): void {
   memory.copy(target + used + 4, start, lengthBytes)
   used += 4 + lengthBytes
 }
+
+/** Length of the message that was written last. */
+export function answeredBytes(): u32 {
+  return used
+}
