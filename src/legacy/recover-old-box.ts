@@ -115,7 +115,7 @@ function failed(boxId: string, status: number, cause: unknown): unknown {
   if (cause !== null && isBoxLiteError(cause) && codes[status] === cause.code) return cause
   if (status === Status.INVALID_ARGUMENT) return new BoxLiteError('invalid_argument', `'${boxId}' is not the id of a box`, { facts: { boxId } })
   if (status === Status.NOT_FOUND) return new BoxLiteError('not_found', `there is no box '${boxId}' in the old home`, { facts: { boxId } })
-  if (status === Status.LIMIT) return new BoxLiteError('limit', `the home of box '${boxId}' has more in it than can be looked at`, { facts: { boxId } })
+  if (status === Status.LIMIT) return new BoxLiteError('limit', `the old home of box '${boxId}' holds too much to be looked at`, { facts: { boxId } })
   return cause
 }
 

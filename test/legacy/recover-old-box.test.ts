@@ -244,7 +244,8 @@ describe('nothing outside the box is touched', () => {
   it('whatever the marker says', async () => {
     const outside = mkdtempSync(join(tmpdir(), 'boxlite-outside-'))
     writeFileSync(join(outside, 'disk.qcow2'), 'precious')
-    const paths = fc.oneof(fc.constantFrom(outside, `${outside}/`, `${outside}/x`, '../../../../etc', '/etc/passwd', '/', '', '.', '..', 's'), fc.string())
+    const hostile = fc.constantFrom(outside, `${outside}/`, `${outside}/x`, '../../../../etc', '/etc/passwd', '/', '', '.', '..', 's')
+    const paths = fc.oneof(hostile, fc.string())
     const value = fc.oneof(paths, fc.constant(null), fc.integer(), fc.constant([]))
     const marker = fc.record({ snapshot_dir: value, bases_dir: value, container_disk: value }, { requiredKeys: [] })
     await fc.assert(

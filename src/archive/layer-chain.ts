@@ -1,0 +1,129 @@
+// Layers of a home and the chains they form, for reading.
+
+import type { Codec } from '../disk/codec.ts'
+import { Disk, type Layer } from '../disk/disk.ts'
+import { readImageInfo } from '../disk/info.ts'
+import { BoxLiteError } from '../error.ts'
+import type { LayerFile, Store } from '../host.ts'
+
+/** Longest chain, in layers. */
+const CHAIN_LIMIT = 1000
+
+/** What a chain needs to know about one of its layers. */
+export interface LayerFacts {
+  readonly format: Layer['format']
+  readonly virtualSizeBytes: number
+  /** The layer it backs on. */
+  readonly below: string | null
+}
+
+/** The layers of one home. What it has read about a layer it keeps: a layer's header does not change while it is shared. */
+export class LayerChains {
+  readonly #store: Store
+  readonly #codec: Codec | undefined
+  readonly #facts = new Map<string, LayerFacts>()
+
+  constructor(store: Store, codec?: Codec) {
+    this.#store = store
+    this.#codec = codec
+  }
+
+  /** The names of a chain, from the top. */
+  async names(top: string): Promise<readonly string[]> {
+    const names: string[] = []
+    for (let name: string | null = top; name !== null; name = (await this.facts(name)).below) {
+      if (names.length === CHAIN_LIMIT) throw new BoxLiteError('limit', `the chain of layer ${top} is longer than ${CHAIN_LIMIT} layers`)
+      names.push(name)
+    }
+    return names
+  }
+
+  async facts(name: string): Promise<LayerFacts> {
+    const known = this.#facts.get(name)
+    if (known !== undefined) return known
+    const file = await this.#store.openLayer(name, 'read')
+    try {
+      const facts = await readFacts(name, file)
+      this.#facts.set(name, facts)
+      return facts
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Runs `work` on the disk that `top` and what is below it make, open for reading. */
+  async read<T>(top: string, work: (disk: Disk) => Promise<T>): Promise<T> {
+    const chain = await this.open(top)
+    try {
+      return await work(chain.disk)
+    } finally {
+      await chain.close()
+    }
+  }
+
+  /** Opens the disk that `top` and what is below it make, for reading. */
+  async open(top: string): Promise<OpenChain> {
+    const files: LayerFile[] = []
+    try {
+      const layers = await this.#openFiles(top, files)
+      return new OpenChain(await Disk.open(layers, this.#options()), files)
+    } catch (error) {
+      for (const file of files) await file.close()
+      throw error
+    }
+  }
+
+  /** The disk of a new layer that is being filled: `file` on top of the chain of `below`. */
+  async openNew(name: string, file: LayerFile, below: string | null): Promise<OpenChain> {
+    const files: LayerFile[] = []
+    try {
+      const layers = below === null ? [] : await this.#openFiles(below, files)
+      return new OpenChain(await Disk.open([{ name, format: 'qcow2', file }, ...layers], { ...this.#options(), writable: true }), files)
+    } catch (error) {
+      for (const opened of files) await opened.close()
+      throw error
+    }
+  }
+
+  async #openFiles(top: string, files: LayerFile[]): Promise<readonly Layer[]> {
+    const layers: Layer[] = []
+    for (const name of await this.names(top)) {
+      const file = await this.#store.openLayer(name, 'read')
+      files.push(file)
+      layers.push({ name, format: (await this.facts(name)).format, file })
+    }
+    return layers
+  }
+
+  #options(): { codec?: Codec } {
+    return this.#codec === undefined ? {} : { codec: this.#codec }
+  }
+}
+
+/** An open disk and the files that were opened for it. */
+export class OpenChain {
+  readonly disk: Disk
+  readonly #files: readonly LayerFile[]
+
+  constructor(disk: Disk, files: readonly LayerFile[]) {
+    this.disk = disk
+    this.#files = files
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.disk.close()
+    } finally {
+      for (const file of this.#files) await file.close()
+    }
+  }
+}
+
+async function readFacts(name: string, file: LayerFile): Promise<LayerFacts> {
+  if (name.endsWith('.raw')) return { format: 'raw', virtualSizeBytes: await file.size(), below: null }
+  const { virtualSizeBytes, backing } = await readImageInfo(file, name)
+  if (backing !== null && backing.kind !== 'home') {
+    throw new BoxLiteError('corrupt', `layer ${name} backs on a file that is not a layer of this home`, { facts: { layer: name, backing: backing.name } })
+  }
+  return { format: 'qcow2', virtualSizeBytes, below: backing?.name ?? null }
+}
