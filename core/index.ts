@@ -17,6 +17,7 @@ export { imageFacts, imageParse, imagePlan } from './qcow2/image'
 export { diskMap } from './qcow2/map'
 export { diskParts } from './qcow2/move-table'
 export { diskFreed, diskRelease } from './qcow2/refcounts'
+export { imageParts, imageRepoint } from './qcow2/repoint'
 export { diskStepDone, diskStepDrop } from './qcow2/steps'
 export { diskClean, diskDirty, diskGrow, diskPrepare, diskSetSize, diskWritable, diskWrite, diskZero } from './qcow2/writer'
 

@@ -8,6 +8,8 @@ export interface DiskExports {
   checkBegin(lengthBytes: number, fileBytes: number): number
   checkStep(): number
   checkFacts(): number
+  imageRepoint(headerBytes: number, nameBytes: number, format: number, fileBytes: number): number
+  imageParts(): number
   diskBegin(cacheBytes: number): number
   diskAdd(format: number, fileBytes: number, headerBytes: number): number
   diskFacts(): number
