@@ -13,13 +13,12 @@
 // tokens only, so it ends, and of those who are trying one wins.
 
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
-import { BoxLiteError } from '../../src/error.ts'
-import { fileError } from '../../src/store/file-error.ts'
+import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
 import type { Latches } from '../../src/store/latch-locks.ts'
+import { fileCall } from './file-call.ts'
 import { latchHash } from './named-latches.ts'
 import { call, isListening, listen } from './socket.ts'
 
@@ -60,7 +59,7 @@ class Contender {
     const hidden = join(directory, contender.#token)
     contender.#server = await listen(hidden, (caller) => contender.#answer(caller))
     try {
-      await attempt('rename', hidden, rename(hidden, contender.#path))
+      await fileCall('rename', hidden, rename(hidden, contender.#path))
     } catch (error) {
       await contender.withdraw()
       throw error
@@ -87,7 +86,7 @@ class Contender {
   }
 
   async withdraw(): Promise<void> {
-    await ignoreAbsent(unlink(this.#path))
+    await remove(this.#path)
     this.#server?.close()
     for (const caller of this.#callers) caller.destroy()
   }
@@ -110,7 +109,7 @@ class Contender {
     const path = join(this.#directory, other)
     const socket = await call(path)
     if (socket === null) {
-      await ignoreAbsent(unlink(path))
+      await remove(path)
       return true
     }
     const greater = other > `${this.#latch}.${this.#token}`
@@ -122,24 +121,24 @@ class Contender {
     })
     // An end that is not orderly is the other's end all the same.
     socket.on('error', () => socket.destroy())
-    await once(socket, 'close')
+    await new Promise((resolve) => socket.once('close', resolve))
     return !lost
   }
 }
 
 async function others(directory: string, latch: string, token: string): Promise<string[]> {
-  const names = await attempt('list', directory, readdir(directory))
+  const names = await fileCall('list', directory, readdir(directory))
   return names.filter((name) => name.startsWith(`${latch}.`) && name !== `${latch}.${token}`)
 }
 
 /** Makes the directory, or refuses one that another user could have planted. */
 async function claim(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { mode: 0o700 })
+    await fileCall('make', directory, mkdir(directory, { mode: 0o700 }))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError(errnoOf(error), 'make', directory, error)
+    if (!isBoxLiteError(error, 'already_exists')) throw error
   }
-  const stats = await attempt('look at', directory, lstat(directory))
+  const stats = await fileCall('look at', directory, lstat(directory))
   if (stats.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & 0o077) === 0) return
   throw new BoxLiteError('io', `Cannot keep locks in ${directory}: it is not a private directory of this user`, {
     remedy: `Remove ${directory}, then try again.`,
@@ -147,22 +146,10 @@ async function claim(directory: string): Promise<void> {
   })
 }
 
-async function ignoreAbsent(removal: Promise<void>): Promise<void> {
+async function remove(path: string): Promise<void> {
   try {
-    await removal
+    await fileCall('remove', path, unlink(path))
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw fileError(errnoOf(error), 'remove', 'a lock', error)
+    if (!isBoxLiteError(error, 'not_found')) throw error
   }
-}
-
-async function attempt<T>(action: string, path: string, done: Promise<T>): Promise<T> {
-  try {
-    return await done
-  } catch (error) {
-    throw fileError(errnoOf(error), action, path, error)
-  }
-}
-
-function errnoOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'EIO'
 }

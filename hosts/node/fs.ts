@@ -2,10 +2,10 @@
 
 import * as nodeFs from 'node:fs'
 import { join } from 'node:path'
-import { BoxLiteError } from '../../src/error.ts'
+import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
 import type { LayerFile } from '../../src/host.ts'
-import { fileError } from '../../src/store/file-error.ts'
 import type { EntryKind, FileSystem, OpenMode } from '../../src/store/file-system.ts'
+import { fileCall } from './file-call.ts'
 
 interface Stats {
   readonly size: number
@@ -42,6 +42,7 @@ export interface NodeFs {
   }
 }
 
+const FIRST_READ_BYTES = 8 * 1024
 const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o700
 
@@ -58,12 +59,13 @@ export function createNodeFileSystem(root: string, fs: NodeFs = nodeFs): FileSys
   const directories = new Map<string, Promise<Handle>>()
   const full = (path: string): string => (path === '' ? root : join(root, path))
 
-  async function openFile(path: string, mode: OpenMode): Promise<{ handle: Handle; stats: Stats }> {
-    const handle = await attempt('open', full(path), promises.open(full(path), flags[mode], FILE_MODE))
+  async function openFile(path: string, mode: OpenMode): Promise<Handle> {
+    const handle = await fileCall('open', full(path), promises.open(full(path), flags[mode], FILE_MODE))
+    // A file that was just made is what it is; anything else could have been put there.
+    if (mode === 'create') return handle
     try {
-      const stats = await attempt('look at', full(path), handle.stat())
-      checkOwn(full(path), stats, mode)
-      return { handle, stats }
+      checkOwn(full(path), await fileCall('look at', full(path), handle.stat()), mode)
+      return handle
     } catch (error) {
       await handle.close()
       throw error
@@ -74,7 +76,7 @@ export function createNodeFileSystem(root: string, fs: NodeFs = nodeFs): FileSys
   function openDirectory(path: string): Promise<Handle> {
     let handle = directories.get(path)
     if (handle === undefined) {
-      handle = attempt('open', full(path), promises.open(full(path), constants.O_RDONLY | (constants.O_DIRECTORY ?? 0) | guard))
+      handle = fileCall('open', full(path), promises.open(full(path), constants.O_RDONLY | (constants.O_DIRECTORY ?? 0) | guard))
       handle.catch(() => directories.delete(path))
       directories.set(path, handle)
     }
@@ -87,22 +89,20 @@ export function createNodeFileSystem(root: string, fs: NodeFs = nodeFs): FileSys
     directorySync,
 
     async open(path, mode) {
-      return new NodeFile(full(path), (await openFile(path, mode)).handle, mode !== 'read')
+      return new NodeFile(full(path), await openFile(path, mode), mode !== 'read')
     },
 
     async readFile(path, limitBytes) {
-      let opened
+      let handle: Handle
       try {
-        opened = await openFile(path, 'read')
+        handle = await fileCall('open', full(path), promises.open(full(path), flags.read))
       } catch (error) {
-        if (error instanceof BoxLiteError && error.code === 'not_found') return null
+        if (isBoxLiteError(error, 'not_found')) return null
         throw error
       }
-      const file = new NodeFile(full(path), opened.handle, false)
+      const file = new NodeFile(full(path), handle, false)
       try {
-        if (opened.stats.size > limitBytes) throw tooLong(full(path), opened.stats.size, limitBytes)
-        const bytes = new Uint8Array(opened.stats.size)
-        return bytes.subarray(0, await file.read(bytes, 0))
+        return await readWhole(full(path), handle, file, limitBytes)
       } finally {
         await file.close()
       }
@@ -110,27 +110,27 @@ export function createNodeFileSystem(root: string, fs: NodeFs = nodeFs): FileSys
 
     async kind(path) {
       try {
-        const stats = await attempt('look at', full(path), promises.lstat(full(path)))
+        const stats = await fileCall('look at', full(path), promises.lstat(full(path)))
         return kindOf(stats)
       } catch (error) {
-        if (error instanceof BoxLiteError && error.code === 'not_found') return null
+        if (isBoxLiteError(error, 'not_found')) return null
         throw error
       }
     },
 
-    list: (path) => attempt('list', full(path), promises.readdir(full(path))),
+    list: (path) => fileCall('list', full(path), promises.readdir(full(path))),
     async makeDirectory(path) {
-      await attempt('make', full(path), promises.mkdir(full(path), { mode: DIRECTORY_MODE }))
+      await fileCall('make', full(path), promises.mkdir(full(path), { mode: DIRECTORY_MODE }))
     },
-    rename: (from, to) => attempt('rename', full(from), promises.rename(full(from), full(to))),
-    unlink: (path) => attempt('remove', full(path), promises.unlink(full(path))),
-    removeDirectory: (path) => attempt('remove', full(path), promises.rmdir(full(path))),
+    rename: (from, to) => fileCall('rename', full(from), promises.rename(full(from), full(to))),
+    unlink: (path) => fileCall('remove', full(path), promises.unlink(full(path))),
+    removeDirectory: (path) => fileCall('remove', full(path), promises.rmdir(full(path))),
 
     async syncDirectory(path) {
       if (!directorySync) return
       const handle = await openDirectory(path)
       try {
-        await attempt('sync', full(path), handle.sync())
+        await fileCall('sync', full(path), handle.sync())
       } catch (error) {
         // A failed sync may have been forgotten by the kernel's descriptor; the next one starts afresh.
         directories.delete(path)
@@ -161,7 +161,7 @@ class NodeFile implements LayerFile {
   async read(target: Uint8Array, offset: number): Promise<number> {
     let done = 0
     while (done < target.length) {
-      const { bytesRead } = await attempt('read', this.#path, this.#handle.read(target, done, target.length - done, offset + done))
+      const { bytesRead } = await fileCall('read', this.#path, this.#handle.read(target, done, target.length - done, offset + done))
       if (bytesRead === 0) break
       done += bytesRead
     }
@@ -172,26 +172,26 @@ class NodeFile implements LayerFile {
     this.#checkWritable()
     let done = 0
     while (done < source.length) {
-      const { bytesWritten } = await attempt('write', this.#path, this.#handle.write(source, done, source.length - done, offset + done))
+      const { bytesWritten } = await fileCall('write', this.#path, this.#handle.write(source, done, source.length - done, offset + done))
       done += bytesWritten
     }
   }
 
   async truncate(length: number): Promise<void> {
     this.#checkWritable()
-    await attempt('truncate', this.#path, this.#handle.truncate(length))
+    await fileCall('truncate', this.#path, this.#handle.truncate(length))
   }
 
   async size(): Promise<number> {
-    return (await attempt('look at', this.#path, this.#handle.stat())).size
+    return (await fileCall('look at', this.#path, this.#handle.stat())).size
   }
 
   sync(): Promise<void> {
-    return attempt('sync', this.#path, this.#handle.sync())
+    return fileCall('sync', this.#path, this.#handle.sync())
   }
 
   close(): Promise<void> {
-    return attempt('close', this.#path, this.#handle.close())
+    return fileCall('close', this.#path, this.#handle.close())
   }
 
   #checkWritable(): void {
@@ -199,13 +199,16 @@ class NodeFile implements LayerFile {
   }
 }
 
-async function attempt<T>(action: string, path: string, call: Promise<T>): Promise<T> {
-  try {
-    return await call
-  } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code
-    throw errno === undefined ? error : fileError(errno, action, path, error)
-  }
+/** Most files read whole are short: the first bytes come together with the facts. */
+async function readWhole(path: string, handle: Handle, file: NodeFile, limitBytes: number): Promise<Uint8Array> {
+  const first = new Uint8Array(Math.min(FIRST_READ_BYTES, limitBytes))
+  const reading = fileCall('read', path, handle.read(first, 0, first.length, 0))
+  const [stats, { bytesRead }] = await Promise.all([fileCall('look at', path, handle.stat()), reading])
+  checkOwn(path, stats, 'read')
+  if (stats.size > limitBytes) throw tooLong(path, stats.size, limitBytes)
+  if (stats.size <= bytesRead) return first.subarray(0, stats.size)
+  const bytes = new Uint8Array(stats.size)
+  return bytes.subarray(0, await file.read(bytes, 0))
 }
 
 /** Refuses what is not a file of ours alone: a pipe, a device, a directory, or a file that has another name as well. */

@@ -5,9 +5,9 @@ import { mkdir, open, realpath } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { Store } from '../../src/host.ts'
-import { fileError } from '../../src/store/file-error.ts'
 import { FileStore } from '../../src/store/file-store.ts'
 import { openHome } from '../../src/store/home.ts'
+import { fileCall } from './file-call.ts'
 import { createNodeFileSystem } from './fs.ts'
 import { createNodeLocks } from './lock.ts'
 
@@ -32,15 +32,11 @@ export async function openNodeStore(homeDir?: string): Promise<Store> {
 
 /** Makes the directory and those above it, durably, and gives back its real path. */
 async function makeRoot(path: string): Promise<string> {
-  try {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 })
-    if (first !== undefined && process.platform !== 'win32') {
-      for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made))
-    }
-    return await realpath(path)
-  } catch (error) {
-    throw fileError((error as NodeJS.ErrnoException).code ?? 'EIO', 'make', path, error)
+  const first = await fileCall('make', path, mkdir(path, { recursive: true, mode: 0o700 }))
+  if (first !== undefined && process.platform !== 'win32') {
+    for (let made = path; made.length >= first.length; made = dirname(made)) await fileCall('sync', dirname(made), syncDirectory(dirname(made)))
   }
+  return fileCall('open', path, realpath(path))
 }
 
 async function syncDirectory(path: string): Promise<void> {

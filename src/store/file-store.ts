@@ -9,7 +9,8 @@
 // and nothing is touched any more.
 
 import { isBoxLiteError } from '../error.ts'
-import { RECORD_LIMIT_BYTES, type Directory, type Guarantees, type Held, type LayerFile, type LockScope, type RecordKind, type Store } from '../host.ts'
+import { RECORD_LIMIT_BYTES } from '../host.ts'
+import type { Directory, Guarantees, Held, LayerFile, LockScope, RecordKind, Store } from '../host.ts'
 import type { FileSystem } from './file-system.ts'
 import type { LockService } from './lock-service.ts'
 import { RECORD_SUFFIX, TEMPORARY_SUFFIX, checkLayerName, checkPlainName, checkRecordId, checkRemovable, checkTemporaryName } from './names.ts'

@@ -25,6 +25,16 @@ export function checkTemporaryName(name: string): string {
   return checkLayerName(name)
 }
 
+/** Whether a layer has this name for good: `<32 hex>.qcow2` or `<32 hex>.raw`. */
+export function isLayerName(name: string): boolean {
+  return /^[0-9a-f]{32}\.(qcow2|raw)$/.test(name)
+}
+
+/** The format of a layer, which its name says: it is never found out from what a guest may have written. */
+export function layerFormat(name: string): 'qcow2' | 'raw' {
+  return name.endsWith('.raw') ? 'raw' : 'qcow2'
+}
+
 /** Any one component of a path, as a directory may list it: no separator, no way up, no NUL. */
 export function checkPlainName(name: string): string {
   if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name) || name.length > NAME_LIMIT) {

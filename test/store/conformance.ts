@@ -202,7 +202,8 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       })
 
       it('refuses a name that could be a path, or is no name of a layer', async () => {
-        for (const bad of ['', '..', '../format', `${id('1')}/x.tmp`, `${id('1')}`, `${id('1')}.vmdk`, `${id('A')}.raw`, `x.qcow2`, `${id('1')}.a\0.tmp`]) {
+        const bads = ['', '/x.tmp', '.vmdk', '.a\0.tmp'].map((tail) => id('1') + tail)
+        for (const bad of [...bads, '', '..', '../format', 'x.qcow2', `${id('A')}.raw`]) {
           await rejects(store.createLayer(bad), 'invalid_argument')
           await rejects(store.openLayer(bad, 'read'), 'invalid_argument')
           await rejects(store.publishLayer(`${id('2')}.tmp`, bad), 'invalid_argument')

@@ -1,0 +1,218 @@
+// The public API: boxes in a home.
+
+import { importBox, type ImportOptions } from './archive/import.ts'
+import type { BoxHost } from './box-host.ts'
+import { boxInfo, type BoxInfo } from './box-info.ts'
+import { Box, type RemoveOptions } from './box.ts'
+import type { CopyOptions } from './disk-copy.ts'
+import { openDiskSource, type DiskSource } from './disk-source.ts'
+import { BoxLiteError, isBoxLiteError } from './error.ts'
+import { checkHome, type FsckOptions, type FsckReport } from './fsck.ts'
+import { boxNotFound, HomeAccess, type BoxReading } from './home-access.ts'
+import { listBoxes } from './name-index.ts'
+import type { Finding, Recovery } from './operation/operation.ts'
+import { pruneHome, type PruneReport } from './prune.ts'
+
+export interface OpenOptions {
+  /** The directory of the home; by default `BOXLITE_HOME`, else `~/.boxlite/store`. */
+  readonly homeDir?: string
+}
+
+/** What `BoxLite.open` found of one box, and what it did. */
+export interface RecoveredBox {
+  readonly boxId: string
+  readonly name: string | null
+  /** Null when it could not be recovered: see `error`. */
+  readonly recovery: Recovery | null
+  readonly findings: readonly Finding[]
+  readonly error: BoxLiteError | null
+}
+
+export interface CreateOptions extends CopyOptions {
+  /** Unique among the boxes of the home. A box needs none. */
+  readonly name?: string
+  /** What the disk starts as; it is copied. Without it the disk is empty. */
+  readonly disk?: DiskSource
+  /** Size of the disk in GiB (2^30 bytes); not less than `disk`. By default that of `disk`, or 10. */
+  readonly diskSizeGb?: number
+}
+
+/** What `BoxLite.import` takes. */
+export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId'>
+
+const DEFAULT_DISK_GB = 10
+const READ_AT_ONCE = 32
+
+export class BoxLite {
+  /** What opening found: boxes that a dead process left in the middle of something. */
+  readonly recovered: readonly RecoveredBox[]
+  readonly #home: HomeAccess
+
+  private constructor(home: HomeAccess, recovered: readonly RecoveredBox[]) {
+    this.#home = home
+    this.recovered = recovered
+  }
+
+  /** Opens the home, or makes it, and recovers every box that nobody else has. Hosts bind `host`. */
+  static async open(host: BoxHost, { homeDir }: OpenOptions = {}): Promise<BoxLite> {
+    const home = new HomeAccess(host, await host.openStore(homeDir))
+    try {
+      return new BoxLite(home, await recoverAll(home))
+    } catch (error) {
+      await home.close()
+      throw error
+    }
+  }
+
+  /** What the home is called: on Node its directory. */
+  get location(): string {
+    return this.#home.store.location
+  }
+
+  /** Makes a box with a disk of its own. `already_exists` where a box has the name. */
+  async create({ name, disk, diskSizeGb, ...copying }: CreateOptions = {}): Promise<Box> {
+    const { host } = this.#home
+    const boxId = host.newId()
+    const source = disk === undefined ? null : await openDiskSource(host, disk, copying.signal)
+    try {
+      const base = `${host.newId()}.qcow2`
+      const { record } = await this.#home.run(
+        {
+          kind: 'box.create',
+          boxId,
+          name: name ?? null,
+          config: { createdAt: host.nowMs() },
+          layers: source === null ? [] : [{ name: base, parent: null }],
+          image: null,
+          layerId: host.newId(),
+          base: source === null ? null : base,
+          sizeBytes: diskBytes(diskSizeGb, source?.sizeBytes ?? null),
+          snapshots: [],
+          liveParent: null,
+        },
+        source === null ? {} : { bulk: { fill: (_index, _layer, file) => source.fill(file, copying) } },
+      )
+      this.#home.names.note(boxId, record.name)
+      return new Box(this.#home, boxId, record.name)
+    } finally {
+      await source?.close()
+    }
+  }
+
+  /** The box of that name, or a new one made by the rest of the options. */
+  async getOrCreate(options: CreateOptions & { readonly name: string }): Promise<{ box: Box; created: boolean }> {
+    const present = await this.get(options.name)
+    if (present !== null) return { box: present, created: false }
+    try {
+      return { box: await this.create(options), created: true }
+    } catch (error) {
+      // Someone else was faster.
+      const box = isBoxLiteError(error, 'already_exists') ? await this.get(options.name) : null
+      if (box === null) throw error
+      return { box, created: false }
+    }
+  }
+
+  /** The box of that id, else the one of exactly that name, else null. */
+  async get(idOrName: string): Promise<Box | null> {
+    const { names } = this.#home
+    if (/^[0-9a-f]{32}$/.test(idOrName)) {
+      const reading = await this.#home.read(idOrName)
+      if (reading.kind === 'box') return new Box(this.#home, idOrName, reading.record.name)
+      if (reading.kind === 'damaged') return new Box(this.#home, idOrName, null)
+    }
+    const id = await names.find(idOrName)
+    return id === null ? null : new Box(this.#home, id, idOrName)
+  }
+
+  /** Every box, by name; those without one last. A record that cannot be read is listed with what is wrong in `attention`. */
+  async list(): Promise<BoxInfo[]> {
+    const infos: BoxInfo[] = []
+    for await (const reading of readAll(this.#home)) {
+      if (reading.kind === 'box') infos.push(boxInfo(reading.record))
+      if (reading.kind === 'damaged') infos.push(damagedInfo(reading.id, reading.error))
+    }
+    return infos.sort((a, b) => compareNames(a.name, b.name) || (a.id < b.id ? -1 : 1))
+  }
+
+  /** Removes a box with its snapshots. `not_found` when there is none. */
+  async remove(idOrName: string, options: RemoveOptions = {}): Promise<void> {
+    const box = await this.get(idOrName)
+    if (box === null) throw boxNotFound(idOrName)
+    await box.remove(options)
+  }
+
+  /** Makes a box of an archive, given in chunks. A damaged or hostile one is refused and leaves no box. */
+  async import(archive: AsyncIterable<Uint8Array>, options: BoxImportOptions = {}): Promise<Box> {
+    const { host, performer } = this.#home
+    const { record } = await importBox(performer, archive, { ...options, newId: () => host.newId(), codec: host.codec })
+    this.#home.names.note(record.id, record.name)
+    return new Box(this.#home, record.id, record.name)
+  }
+
+  /** Gives back the space of everything that no box reaches, and folds layers that nothing names. `busy` while others work in the home. */
+  prune(): Promise<PruneReport> {
+    return pruneHome(this.#home)
+  }
+
+  /** Checks the whole home: every record, every chain, every image. Changes nothing but with `repair`. */
+  fsck(options: FsckOptions = {}): Promise<FsckReport> {
+    return checkHome(this.#home, options)
+  }
+
+  /** Waits for the calls that are under way and lets go of the home. A second call does nothing. */
+  close(): Promise<void> {
+    return this.#home.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** Recovers what a dead process left. Records that say nothing of the kind are only read. */
+async function recoverAll(home: HomeAccess): Promise<RecoveredBox[]> {
+  const recovered: RecoveredBox[] = []
+  for await (const reading of readAll(home)) {
+    if (reading.kind !== 'box' || (reading.record.pending === null && reading.record.machine === null)) continue
+    const box = { boxId: reading.id, name: reading.record.name }
+    try {
+      const { recovered: recovery, findings } = await home.run({ kind: 'recover', boxId: reading.id })
+      if (recovery !== 'none') recovered.push({ ...box, recovery, findings, error: null })
+    } catch (error) {
+      // One box that cannot be recovered keeps nobody from the others. A busy one has an owner; a removed one needs none.
+      if (!isBoxLiteError(error)) throw error
+      if (error.code !== 'busy' && error.code !== 'not_found') recovered.push({ ...box, recovery: null, findings: [], error })
+    }
+  }
+  return recovered
+}
+
+/** Reads every box record, several at a time. */
+async function* readAll(home: HomeAccess): AsyncGenerator<BoxReading> {
+  const ids = await listBoxes(home.store)
+  for (let start = 0; start < ids.length; start += READ_AT_ONCE) {
+    for (const reading of await Promise.all(ids.slice(start, start + READ_AT_ONCE).map((id) => home.read(id)))) {
+      yield reading
+    }
+  }
+}
+
+function diskBytes(sizeGb: number | undefined, sourceBytes: number | null): number | null {
+  if (sizeGb === undefined) return sourceBytes === null ? DEFAULT_DISK_GB * 2 ** 30 : null
+  const bytes = sizeGb * 2 ** 30
+  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes % 512 === 0) return bytes
+  throw new BoxLiteError('invalid_argument', `A disk of ${sizeGb} GiB is not a whole number of sectors of 512 bytes`, {
+    remedy: 'Give the size of the disk in GiB, such as 10 or 0.5.',
+    facts: { diskSizeGb: sizeGb },
+  })
+}
+
+function damagedInfo(id: string, error: BoxLiteError): BoxInfo {
+  return { id, name: null, createdAt: null, snapshotCount: 0, currentSnapshot: null, attention: error.message }
+}
+
+function compareNames(a: string | null, b: string | null): number {
+  if (a === null || b === null) return (a === null ? 1 : 0) - (b === null ? 1 : 0)
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,111 @@
+// Where a new box's disk comes from, and how it becomes a layer. The bytes are read and written anew in our own form:
+// a foreign image is never adopted, and what it does not show to a guest does not come in.
+
+import type { BoxHost } from './box-host.ts'
+import { Disk } from './disk/disk.ts'
+import { checkImage, isSound } from './disk/check.ts'
+import { createImage } from './disk/create.ts'
+import { readImageInfo } from './disk/info.ts'
+import { BoxLiteError } from './error.ts'
+import type { LayerFile } from './host.ts'
+import { copyDisk, type CopyOptions } from './disk-copy.ts'
+
+export type DiskFormat = 'qcow2' | 'raw'
+
+/** An image to copy from: a file of this machine by path, or anything that reads like one. */
+export type DiskSource = (
+  | { readonly path: string }
+  | { readonly file: Pick<LayerFile, 'read' | 'size'> }
+) & {
+  /** By default the first bytes decide, now and never again. A guest can have written those of a raw disk: say `raw` when you know it. */
+  readonly format?: DiskFormat
+}
+
+/** An image that is open to be copied. */
+export interface OpenSource {
+  readonly sizeBytes: number
+  /** Writes the disk into the new layer `file`, which is empty. Does not sync. */
+  fill(file: LayerFile, options: CopyOptions): Promise<void>
+  close(): Promise<void>
+}
+
+const QCOW2_MAGIC = [0x51, 0x46, 0x49, 0xfb]
+
+/** Opens an image under the strict policy: it names no other file, and its header is whole. */
+export async function openDiskSource(host: BoxHost, source: DiskSource, signal?: AbortSignal): Promise<OpenSource> {
+  const file = 'file' in source ? readOnly(source.file) : await openPath(host, source.path)
+  try {
+    const name = 'path' in source ? source.path : 'the disk'
+    const format = source.format ?? (await formatByMagic(file))
+    if (format === 'qcow2') await checkImportable(file, name, signal)
+    const disk = await Disk.open([{ name, format, file }], { codec: host.codec })
+    return {
+      sizeBytes: disk.sizeBytes,
+      async fill(target, options) {
+        await createImage(target, { sizeBytes: sectors(disk.sizeBytes) })
+        const layer = await Disk.open([{ name: 'new layer', format: 'qcow2', file: target }], { writable: true })
+        await copyDisk(disk, layer, options)
+        await layer.close()
+      },
+      async close() {
+        await disk.close()
+        await file.close()
+      },
+    }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** A disk is made of whole sectors of 512 bytes; a raw file that ends inside one is filled up with zeros. */
+function sectors(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / 512) * 512
+}
+
+async function openPath(host: BoxHost, path: string): Promise<LayerFile> {
+  if (host.openFile !== undefined) return host.openFile(path)
+  throw new BoxLiteError('unsupported', 'There are no files by path here', { remedy: 'Give the disk as a file object.', facts: { path } })
+}
+
+async function formatByMagic(file: LayerFile): Promise<DiskFormat> {
+  const head = new Uint8Array(QCOW2_MAGIC.length)
+  const length = await file.read(head, 0)
+  return length === head.length && QCOW2_MAGIC.every((byte, i) => head[i] === byte) ? 'qcow2' : 'raw'
+}
+
+async function checkImportable(file: LayerFile, name: string, signal?: AbortSignal): Promise<void> {
+  const { backing, dirty, corrupt } = await readImageInfo(file, name)
+  if (backing !== null) {
+    throw new BoxLiteError('unsupported', `${name} backs on another file, '${backing.name}'`, {
+      remedy: "Make one image of the chain with 'boxlite disk convert', then import that.",
+      facts: { field: 'backing_file', backing: backing.name },
+    })
+  }
+  if (dirty || corrupt) {
+    throw new BoxLiteError('corrupt', `${name} is marked as ${corrupt ? 'corrupt' : 'not closed'}`, {
+      remedy: "Repair it with 'qemu-img check -r all', then import it.",
+      facts: { field: 'incompatible_features' },
+    })
+  }
+  const report = await checkImage(file, { image: name, ...(signal === undefined ? {} : { signal }) })
+  if (!isSound(report)) {
+    throw new BoxLiteError('corrupt', `${name} is damaged: ${report.findings[0] ?? 'its tables contradict each other'}`, {
+      remedy: "See 'boxlite disk check'; repair it with 'qemu-img check -r all', then import it.",
+      facts: { corruptions: report.corruptions, findings: report.findings },
+    })
+  }
+}
+
+function readOnly(file: Pick<LayerFile, 'read' | 'size'>): LayerFile {
+  const refuse = (): Promise<never> => Promise.reject(new BoxLiteError('invalid_state', 'A disk that is imported is not written'))
+  return {
+    read: (target, offset) => file.read(target, offset),
+    size: () => file.size(),
+    write: refuse,
+    truncate: refuse,
+    sync: refuse,
+    // The caller's file stays open: it is the caller's.
+    async close() {},
+  }
+}

@@ -1,0 +1,158 @@
+// One open home: its store, cores to think with, and the order of calls on each box.
+
+import type { BoxHost } from './box-host.ts'
+import { Core } from './core/core.ts'
+import { BoxLiteError, isBoxLiteError, type ErrorCode } from './error.ts'
+import type { Held, Store } from './host.ts'
+import { NameIndex } from './name-index.ts'
+import type { Operation, Outcome } from './operation/operation.ts'
+import { readBoxRecord } from './operation/read-record.ts'
+import type { BoxRecord } from './operation/record.ts'
+import { perform, type BulkWork, type HeldLock, type PerformHost } from './perform.ts'
+
+/** What stands under a box's id. */
+export type BoxReading =
+  | { readonly kind: 'box'; readonly id: string; readonly record: BoxRecord }
+  | { readonly kind: 'damaged'; readonly id: string; readonly error: BoxLiteError }
+  | { readonly kind: 'absent'; readonly id: string }
+
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set(['corrupt', 'unsupported', 'limit'])
+
+export class HomeAccess {
+  readonly host: BoxHost
+  readonly store: Store
+  readonly names: NameIndex
+  readonly #idleCores: Core[] = []
+  // Judges records for looking at: each in one go, so one core serves all.
+  #reader: Core | null = null
+  readonly #turns = new Map<string, Promise<void>>()
+  readonly #openDisks = new Map<string, () => Promise<void>>()
+  #closing: Promise<void> | null = null
+
+  constructor(host: BoxHost, store: Store) {
+    this.host = host
+    this.store = store
+    this.names = new NameIndex(store, (id) => this.read(id))
+  }
+
+  /** What operations need of this home. */
+  get performer(): PerformHost {
+    return { store: this.store, findBox: (name) => this.names.find(name) }
+  }
+
+  /** Carries out one operation. A core is an operation's own while it lasts, and serves the next one after. */
+  async run<O extends Operation>(operation: O, more: { held?: readonly HeldLock[]; bulk?: Partial<BulkWork> } = {}): Promise<Outcome<O>> {
+    const core = this.#idleCores.pop() ?? (await Core.create())
+    try {
+      return await perform(core, operation, { ...this.performer, ...more })
+    } finally {
+      this.#idleCores.push(core)
+    }
+  }
+
+  /** What stands under a box's id. A record that is not one is `damaged`; a device that fails rejects. */
+  async read(id: string): Promise<BoxReading> {
+    try {
+      const bytes = await this.store.readRecord('boxes', id)
+      if (bytes === null) return { kind: 'absent', id }
+      this.#reader ??= await Core.create()
+      const record = readBoxRecord(this.#reader, id, bytes)
+      this.names.note(id, record.name)
+      return { kind: 'box', id, record }
+    } catch (error) {
+      if (!isBoxLiteError(error) || !UNREADABLE.has(error.code)) throw error
+      this.names.note(id, null)
+      return { kind: 'damaged', id, error }
+    }
+  }
+
+  /** The record of a box that has to be there: `not_found`, `corrupt`, `unsupported`. */
+  async record(id: string): Promise<BoxRecord> {
+    const reading = await this.read(id)
+    if (reading.kind === 'box') return reading.record
+    throw reading.kind === 'damaged' ? reading.error : boxNotFound(id)
+  }
+
+  /** Waits for all earlier calls on this box and keeps later ones waiting until the function that this answers is called. */
+  async enter(boxId: string): Promise<() => void> {
+    if (this.#closing !== null) throw new BoxLiteError('invalid_state', 'This BoxLite is closed', { remedy: 'Open it again.' })
+    const before = this.#turns.get(boxId)
+    let leave = (): void => undefined
+    const turn = new Promise<void>((resolve) => (leave = resolve))
+    const mine = before === undefined ? turn : before.then(() => turn)
+    this.#turns.set(boxId, mine)
+    await before
+    return () => {
+      leave()
+      if (this.#turns.get(boxId) === mine) this.#turns.delete(boxId)
+    }
+  }
+
+  /** Runs `work` in the box's turn: callers in one process wait for each other, others are told `busy`. */
+  async inTurn<T>(boxId: string, work: () => Promise<T>): Promise<T> {
+    const leave = await this.enter(boxId)
+    try {
+      return await work()
+    } finally {
+      leave()
+    }
+  }
+
+  /** Runs one operation on a box, in turn. Refused with `invalid_state` while this process has the box's disk open. */
+  change<O extends Operation & { readonly boxId: string }>(operation: O): Promise<Outcome<O>> {
+    return this.inTurn(operation.boxId, () => {
+      this.checkDiskClosed(operation.boxId)
+      return this.run(operation)
+    })
+  }
+
+  checkDiskClosed(boxId: string): void {
+    if (!this.#openDisks.has(boxId)) return
+    throw new BoxLiteError('invalid_state', `The disk of box '${boxId}' is open`, { remedy: 'Close the disk first.', facts: { boxId } })
+  }
+
+  /** Says that the disk of a box is open, until the function that this returns is called. */
+  noteOpenDisk(boxId: string, close: () => Promise<void>): () => void {
+    this.#openDisks.set(boxId, close)
+    return () => this.#openDisks.delete(boxId)
+  }
+
+  /** A lock of the box, or `busy`. */
+  async lockBox(boxId: string): Promise<Held> {
+    const held = await this.store.lock({ kind: 'box', id: boxId })
+    if (held !== null) return held
+    throw new BoxLiteError('busy', `box '${boxId}' is in use by another process or tab`, {
+      remedy: 'Try again when the other process or tab is done.',
+      facts: { boxId },
+    })
+  }
+
+  /** The home, shared or alone, or `busy`. */
+  async lockHome(mode: 'shared' | 'exclusive'): Promise<Held> {
+    const held = await this.store.lock({ kind: 'home', mode })
+    if (held !== null) return held
+    throw new BoxLiteError('busy', 'the home is in use by another process or tab', { remedy: 'Try again when the other process or tab is done.' })
+  }
+
+  /** Waits for the calls that are under way, closes open disks and the store. Once. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#turns.values())
+    try {
+      for (const closeDisk of [...this.#openDisks.values()]) await closeDisk()
+    } finally {
+      await this.store.close()
+    }
+  }
+}
+
+export function boxNotFound(idOrName: string): BoxLiteError {
+  return new BoxLiteError('not_found', `box '${idOrName}' not found`, {
+    remedy: "Run 'boxlite ls' to see the boxes there are.",
+    facts: { box: idOrName },
+  })
+}

@@ -1,0 +1,121 @@
+// The snapshots of one box.
+
+import { openFrozenDisk, type BoxDisk } from './box-disk.ts'
+import { snapshotInfo, snapshotTree, type SnapshotInfo, type SnapshotTree } from './box-info.ts'
+import { BoxLiteError, isBoxLiteError } from './error.ts'
+import type { HomeAccess } from './home-access.ts'
+import type { BoxRecord, SnapshotRecord } from './operation/record.ts'
+
+export interface SnapshotCreateOptions {
+  readonly description?: string
+}
+
+export interface SnapshotRestoreOptions {
+  /** Keeps the disk as it is now as a snapshot of this name. */
+  readonly keepCurrent?: string
+}
+
+/** Snapshots go by id or by name, exactly; an id is looked for first. */
+export class Snapshots {
+  readonly #home: HomeAccess
+  readonly #boxId: string
+
+  constructor(home: HomeAccess, boxId: string) {
+    this.#home = home
+    this.#boxId = boxId
+  }
+
+  /** Names the disk as it is now; durable when it resolves. `already_exists` where the box has the name. */
+  async create(name: string, { description = '' }: SnapshotCreateOptions = {}): Promise<SnapshotInfo> {
+    const { host } = this.#home
+    const snapshotId = host.newId()
+    const { record, snapshot } = await this.#home.change({
+      kind: 'snapshot.create',
+      boxId: this.#boxId,
+      name,
+      description,
+      snapshotId,
+      layerId: host.newId(),
+      nowMs: host.nowMs(),
+    })
+    return this.#info(record, snapshot)
+  }
+
+  /** Newest first. */
+  async list(): Promise<SnapshotInfo[]> {
+    return (await this.#oldestFirst(await this.#record())).reverse()
+  }
+
+  /** The snapshot, or null. */
+  async get(idOrName: string): Promise<SnapshotInfo | null> {
+    const record = await this.#record()
+    const snapshot = findSnapshot(record, idOrName)
+    return snapshot === null ? null : this.#info(record, snapshot)
+  }
+
+  /** Forgets a snapshot; its children get its parent. Its space comes back with `prune`. */
+  async remove(idOrName: string): Promise<void> {
+    await this.#home.change({ kind: 'snapshot.remove', boxId: this.#boxId, snapshot: idOrName })
+  }
+
+  /** Puts the box's disk back to what it was at the snapshot. What it was until now is lost, unless it is kept. */
+  async restore(idOrName: string, { keepCurrent }: SnapshotRestoreOptions = {}): Promise<void> {
+    const { host } = this.#home
+    await this.#home.change({
+      kind: 'snapshot.restore',
+      boxId: this.#boxId,
+      snapshot: idOrName,
+      layerId: host.newId(),
+      keepCurrent: keepCurrent === undefined ? null : { name: keepCurrent, snapshotId: host.newId() },
+      nowMs: host.nowMs(),
+    })
+  }
+
+  /** The snapshots by descent, and the one that the disk comes after. */
+  async tree(): Promise<SnapshotTree> {
+    const record = await this.#record()
+    return snapshotTree(record, await this.#oldestFirst(record))
+  }
+
+  /** Opens a snapshot's disk for reading. The box is not locked by it. */
+  async disk(idOrName: string): Promise<BoxDisk> {
+    const record = await this.#record()
+    const snapshot = findSnapshot(record, idOrName)
+    if (snapshot !== null) return openFrozenDisk(this.#home, snapshot.layer)
+    throw new BoxLiteError('not_found', `snapshot '${idOrName}' not found for box '${this.#boxId}'`, {
+      remedy: "Run 'boxlite snapshot ls' to see its snapshots.",
+      facts: { boxId: this.#boxId, snapshot: idOrName },
+    })
+  }
+
+  #record(): Promise<BoxRecord> {
+    return this.#home.record(this.#boxId)
+  }
+
+  #oldestFirst(record: BoxRecord): Promise<SnapshotInfo[]> {
+    return Promise.all(record.snapshots.map((snapshot) => this.#info(record, snapshot)))
+  }
+
+  async #info(record: BoxRecord, snapshot: SnapshotRecord): Promise<SnapshotInfo> {
+    return snapshotInfo(record, snapshot, await layerBytes(this.#home, snapshot.layer))
+  }
+}
+
+/** The size of a layer's file; 0 when it is gone, which `fsck` tells more about. */
+export async function layerBytes(home: HomeAccess, layer: string): Promise<number> {
+  try {
+    const file = await home.store.openLayer(layer, 'read')
+    try {
+      return await file.size()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (isBoxLiteError(error, 'not_found')) return 0
+    throw error
+  }
+}
+
+function findSnapshot(record: BoxRecord, idOrName: string): SnapshotRecord | null {
+  return record.snapshots.find(({ id }) => id === idOrName) ?? record.snapshots.find(({ name }) => name === idOrName) ?? null
+}
