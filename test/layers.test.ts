@@ -138,7 +138,7 @@ function coreConstants(source: string): Map<string, number> {
 }
 
 describe('the constants that both sides know', async () => {
-  const pairs = sourcesUnder('src').filter((file) => file.endsWith('/abi.ts'))
+  const pairs = sourcesUnder('src').filter((file) => /\/(?:\w+-)?abi\.ts$/.test(file))
   const core = new Map<string, number>()
   for (const file of sourcesUnder('core').filter((name) => /\/(?:\w+-)?(?:abi|verdict|limits)\.ts$/.test(name)))
     for (const [name, value] of coreConstants(readFileSync(join(root, file), 'utf8'))) core.set(name, value)

@@ -11,10 +11,11 @@ const RESERVED_MASK: u64 = 0x1ff
 export namespace Stored {
   export const OTHER: i32 = 0
   export const ONE: i32 = 1
-  /** It cannot be read, or another walk asks for it. */
-  export const SKIP: i32 = 2
+  export const UNREADABLE: i32 = 2
+  /** Another walk asks for it. */
+  export const ELSEWHERE: i32 = 3
   /** Bytes are wanted first. */
-  export const READ: i32 = 3
+  export const READ: i32 = 4
 }
 
 /** Entry `index` of the refcount block at `start`; entries are `1 << order` bits, the first of a byte in its lowest bits. */
@@ -137,22 +138,27 @@ export function storedOf(c: Check, cluster: u64): i32 {
   const at = c.cell(cluster)
   if (at != 0) {
     const cell = load<u32>(at)
-    return (cell & CELL_UNREADABLE) != 0 ? Stored.SKIP : (cell & CELL_ONE) != 0 ? Stored.ONE : Stored.OTHER
+    return (cell & CELL_UNREADABLE) != 0 ? Stored.UNREADABLE : (cell & CELL_ONE) != 0 ? Stored.ONE : Stored.OTHER
   }
-  if (cluster <= c.totalClusters || !c.first) return Stored.SKIP
+  if (cluster <= c.totalClusters || !c.first) return Stored.ELSEWHERE
   const index = cluster >> c.blockBits
   if (index >= c.reftableEntries) return Stored.OTHER
   const entry = fetch(c, c.lookTable, c.header.reftableOffset + (index << 3), 8, 8)
   if (entry == 0) return Stored.READ
   const block = be64(entry) & OFFSET_MASK
   if (block == 0) return Stored.OTHER
-  if (!isReadable(c, block)) return Stored.SKIP
+  if (!isReadable(c, block)) return Stored.UNREADABLE
   const order = c.header.refcountOrder
   const within = cluster & ((<u64>1 << c.blockBits) - 1)
   const offset = block + (((within << order) >> 6) << 3)
   const bytes = fetch(c, c.lookBlock, offset, 8, 8)
   if (bytes == 0) return Stored.READ
   return refcountAt(bytes, within - ((((within << order) >> 6) << 6) >> order), order) == 1 ? Stored.ONE : Stored.OTHER
+}
+
+/** Whether a COPIED flag contradicts what is known of the refcount it is about. */
+export function contradicts(stored: i32, copied: bool): bool {
+  return stored <= Stored.ONE && (stored == Stored.ONE) != copied
 }
 
 /** Counts the refcount blocks, each of which must be referenced once. False when bytes are wanted first. */

@@ -71,7 +71,7 @@ export class Check {
   l1Next: u32
   l2Next: u32
   l2Entered: bool
-  l2Stored: i32
+  judgesCopied: bool
   /** Where the next data cluster would lie if the last and it were one run; 0 at the start of an L2 table. */
   contiguous: u64
 
