@@ -4,12 +4,14 @@
 import { resetOldBox } from './legacy/recover'
 import { ensureExchange, resetMemory } from './memory'
 import { judgeName } from './name'
+import { resetBulk } from './qcow2/bulk'
 import { resetCheck } from './qcow2/check'
 import { resetOperation } from './operation/engine'
 import { resetImage } from './qcow2/image'
 import { resetSha256 } from './sha256'
 
 export { oldBoxBegin, oldBoxResume } from './legacy/recover'
+export { bulkBegin, bulkEnd, bulkPlace, bulkWrites, bulkZero } from './qcow2/bulk'
 export { checkBegin, checkFacts, checkStep } from './qcow2/check'
 export { diskFacts } from './qcow2/chain'
 export { diskAdd, diskBegin, diskSupply } from './qcow2/disk'
@@ -26,6 +28,7 @@ export function reset(): void {
   resetMemory()
   resetImage()
   resetCheck()
+  resetBulk()
   resetOperation()
   resetSha256()
   resetOldBox()

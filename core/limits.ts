@@ -79,3 +79,6 @@ export const OLD_DISK_LIMIT: u64 = 65536
 
 /** Most markers of the prior implementation that lie aside in one box. */
 export const ASIDE_LIMIT: u32 = 1000
+
+/** Most refcount blocks of an image that is written in bulk: 8 TiB of file, in 256 MiB of memory. */
+export const BULK_REFBLOCK_LIMIT: u32 = 4096

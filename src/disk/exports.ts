@@ -28,4 +28,9 @@ export interface DiskExports {
   diskGrow(sizeBytes: number): number
   diskSetSize(sizeBytes: number): number
   diskParts(part: number): number
+  bulkBegin(virtualSizeBytes: number, backingNameBytes: number, backingFormat: number): number
+  bulkPlace(guestOffset: number, bytes: number): number
+  bulkZero(guestOffset: number): number
+  bulkEnd(): number
+  bulkWrites(): number
 }

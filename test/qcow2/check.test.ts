@@ -41,7 +41,7 @@ describe('an image that qemu-img made', () => {
 })
 
 describe('a damaged image', () => {
-  const runs = count(25, 400)
+  const runs = count(10, 400)
   const damaged = recipes.filter((recipe) => recipe.sizeBytes > 0 && recipe.name !== 'empty')
   console.log(`damaged images checked against qemu-img: ${damaged.length * runs}`)
   for (const recipe of damaged) {

@@ -16,8 +16,13 @@ export function patternBytes(length: number): Uint8Array<ArrayBuffer> {
 }
 
 // A cluster of 4096 bytes as qemu-img 7.2 compresses it with compression_type=zstd; its text follows.
-const qemuZstd =
-  'KLUv/WAADz0NAAZpYBaQtRoDxm+U0iZDZp+yQfb5//8H579yWQBYAFkABDMOOAAyC2WJb+a2MIAvca/ksZoqxfU8TgcbOD3k+VvqkFUAyofMnqIdMelCa4gXLm0NWZeecctzvKb3GlSeCe5Ye2sJGu4xBzlHZan9ABu6ykOAmnrEzN2vyqE1bEEl/05bNga5yEbY24XYtHQBGgvphtf06zgnb10JCLiaAq2L64R+uXG0XAREUPgwAbmfq4hPES04WFFn7D5F0orjbTBuJFI5P7R7wjQv1mJae6EZK+Gu4lRG3o3epyQCd2Zo46gnot6u4bSwI2iEeoi6gMSHSiBBcdFjnG+UXrg6KoyOQqDsI7v8WJ/0B5fCBgYum5kot1cwk5UBzrad90Sx7LCQU/rIskhbJMObifiqoWC4LDUGvFtiiufkMGexBUV/jbmRfFIN63ecbBsvuSVmW1l4wixamhBfpI9NzgVQLHLUeuc5nA5scPrIdVSlbR1ZHNkfBnC1TXtii7BBABfYYERq8QYLACedJjw4HGCZG3YyFBY5N+cHlGGAXI5CGQXTkahAGRkALAAA'
+const qemuZstd = [
+  'KLUv/WAADz0NAAZpYBaQtRoDxm+U0iZDZp+yQfb5//8H579yWQBYAFkABDMOOAAyC2WJb+a2MIAvca/ksZoqxfU8TgcbOD3k+VvqkFUAyofMnqIdMelCa4gXLm0NWZeecctzvKb3GlSe',
+  'Ce5Ye2sJGu4xBzlHZan9ABu6ykOAmnrEzN2vyqE1bEEl/05bNga5yEbY24XYtHQBGgvphtf06zgnb10JCLiaAq2L64R+uXG0XAREUPgwAbmfq4hPES04WFFn7D5F0orjbTBuJFI5P7R7',
+  'wjQv1mJae6EZK+Gu4lRG3o3epyQCd2Zo46gnot6u4bSwI2iEeoi6gMSHSiBBcdFjnG+UXrg6KoyOQqDsI7v8WJ/0B5fCBgYum5kot1cwk5UBzrad90Sx7LCQU/rIskhbJMObifiqoWC4',
+  'LDUGvFtiiufkMGexBUV/jbmRfFIN63ecbBsvuSVmW1l4wixamhBfpI9NzgVQLHLUeuc5nA5scPrIdVSlbR1ZHNkfBnC1TXtii7BBABfYYERq8QYLACedJjw4HGCZG3YyFBY5N+cHlGGA',
+  'XI5CGQXTkahAGRkALAAA',
+].join('')
 
 function qemuCluster(): Uint8Array {
   const text = 'the quick brown fox jumps over the lazy dog; '

@@ -97,7 +97,10 @@ function how(map: ImageMap): fc.Arbitrary<How> {
   const places = fc.oneof(fc.constantFrom(0n, BigInt(map.fileBytes)), fc.bigInt(0n, BigInt(map.fileBytes) / cluster + 2n).map((n) => n * cluster))
   return fc.oneof(
     fc.bigInt(0n, 63n).map((bit) => ({ text: `bit ${bit} flipped`, change: (value: bigint) => value ^ (1n << bit) })),
-    fc.constantFrom(0n, 1n << 63n, 1n << 62n, 1n).map((bits) => ({ text: `bits 0x${bits.toString(16)} flipped`, change: (value: bigint) => value ^ bits })),
+    fc.constantFrom(1n << 63n, 1n << 62n, 1n).map((bits) => ({
+      text: `bits 0x${bits.toString(16)} flipped`,
+      change: (value: bigint) => value ^ bits,
+    })),
     places.map((offset) => ({
       text: `points to 0x${offset.toString(16)}`,
       change: (value: bigint) => (value & ~OFFSET_MASK) | (offset & OFFSET_MASK),

@@ -1,0 +1,63 @@
+// What conversions and comparisons read.
+
+import { BoxLiteError } from '../error.ts'
+import type { Disk } from './disk.ts'
+
+/** The reading half of a disk. */
+export type DiskSource = Pick<Disk, 'sizeBytes' | 'read' | 'extents'>
+
+/** How long work on a disk is watched and ended. */
+export interface DiskWorkOptions {
+  readonly signal?: AbortSignal
+  /** Called now and then with how much is done, 0 to 1. */
+  readonly onProgress?: (done: number) => void
+}
+
+/** A range of a disk, in bytes. */
+export interface Range {
+  readonly offset: number
+  readonly length: number
+}
+
+/** How much of a disk is read at once: a whole number of clusters of every size, but for the end of the disk. */
+export const CHUNK_BYTES = 2 << 20
+
+/** The chunks of a disk that hold any data, in order. The rest reads as zeros. */
+export async function* dataChunks(source: DiskSource, options: DiskWorkOptions = {}): AsyncGenerator<Range> {
+  let done = 0
+  for await (const extent of source.extents(0, source.sizeBytes)) {
+    const isData = extent.kind === 'data' || extent.kind === 'compressed'
+    const end = extent.offset + extent.length
+    for (let offset = Math.max(done, chunkStart(extent.offset)); isData && offset < end; offset = done) {
+      checkAborted(options.signal)
+      done = Math.min(chunkStart(offset) + CHUNK_BYTES, source.sizeBytes)
+      yield { offset, length: done - offset }
+      options.onProgress?.(done / source.sizeBytes)
+    }
+  }
+  checkAborted(options.signal)
+}
+
+function chunkStart(offset: number): number {
+  return offset - (offset % CHUNK_BYTES)
+}
+
+/** Rejects with `aborted` when the signal says so. */
+export function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new BoxLiteError('aborted', 'The work was aborted', { cause: signal.reason })
+}
+
+/** Reads a range into new bytes. */
+export async function readRange(source: DiskSource, { offset, length }: Range): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length)
+  await source.read(offset, bytes)
+  return bytes
+}
+
+/** Whether all of `bytes` from `start` to `end` is zero. `start` is a multiple of 4. */
+export function isZero(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): boolean {
+  const words = new Int32Array(bytes.buffer, start, (end - start) >> 2)
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false
+  for (let i = end - ((end - start) & 3); i < end; i++) if (bytes[i] !== 0) return false
+  return true
+}
