@@ -20,7 +20,6 @@ async function ownCheck(name: string): Promise<Record<string, unknown> | string>
     if (isBoxLiteError(error)) return `${error.code}: ${error.message}`
     throw error
   } finally {
-    await file.close()
   }
 }
 

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import { createNodeFileSystem } from '../../hosts/node/fs.ts'
 import type { LayerFile } from '../../src/host.ts'
 import type { OpenMode } from '../../src/store/file-system.ts'
@@ -74,6 +74,7 @@ export async function qemuCheck(image: string): Promise<QemuCheck | null> {
 /** A directory for one test file, gone when it ends, and the files in it. */
 export class Workplace {
   readonly directory: string
+  readonly #opened: LayerFile[] = []
 
   private constructor(directory: string) {
     this.directory = directory
@@ -81,15 +82,24 @@ export class Workplace {
 
   static async create(): Promise<Workplace> {
     const directory = await mkdtemp(join(tmpdir(), 'boxlite-qcow2-'))
+    const place = new Workplace(directory)
+    afterEach(() => place.closeAll())
     afterAll(() => rm(directory, { recursive: true, force: true }))
-    return new Workplace(directory)
+    return place
   }
 
   path(name: string): string {
     return join(this.directory, name)
   }
 
-  open(name: string, mode: OpenMode = 'read'): Promise<LayerFile> {
-    return createNodeFileSystem(this.directory).open(name, mode)
+  /** Opens a file until the test ends. */
+  async open(name: string, mode: OpenMode = 'read'): Promise<LayerFile> {
+    const file = await createNodeFileSystem(this.directory).open(name, mode)
+    this.#opened.push(file)
+    return file
+  }
+
+  async closeAll(): Promise<void> {
+    for (const file of this.#opened.splice(0)) await file.close()
   }
 }
