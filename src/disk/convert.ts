@@ -23,7 +23,9 @@ export async function convertToRaw(source: DiskSource, target: LayerFile, option
   await target.truncate(source.sizeBytes)
   await atOnce(dataChunks(source, options), async (chunk) => {
     const bytes = await readRange(source, chunk)
-    for (const run of dataRuns(bytes, SPARSE_BYTES)) await target.write(bytes.subarray(run.offset, run.offset + run.length), chunk.offset + run.offset)
+    for (const { offset, length } of dataRuns(bytes, SPARSE_BYTES)) {
+      await target.write(bytes.subarray(offset, offset + length), chunk.offset + offset)
+    }
   })
   options.onProgress?.(1)
 }
@@ -37,7 +39,11 @@ export async function convertToStream(
   const zeros = new Uint8Array(CHUNK_BYTES)
   let written = 0
   const fillTo = async (offset: number): Promise<void> => {
-    for (; written < offset; written += Math.min(CHUNK_BYTES, offset - written)) await write(zeros.subarray(0, Math.min(CHUNK_BYTES, offset - written)))
+    while (written < offset) {
+      const piece = zeros.subarray(0, Math.min(CHUNK_BYTES, offset - written))
+      await write(piece)
+      written += piece.length
+    }
   }
   await inOrder(
     dataChunks(source, options),
