@@ -300,7 +300,8 @@ function readPending(box: BoxRecord): void {
 
 function readSnapshots(box: BoxRecord): void {
   box.snapshotCount = 0
-  box.snapshots = allocate((BOX_SNAPSHOT_LIMIT + 1) * sizeof<usize>())
+  // A record read into the same place again has its table already.
+  if (box.snapshots == 0) box.snapshots = allocate((BOX_SNAPSHOT_LIMIT + 1) * sizeof<usize>())
   if (box.snapshots == 0) jsonRefuse()
   if (!jsonToken(0x5b) || jsonTry(0x5d)) return
   do {

@@ -39,3 +39,14 @@ export function decodeAt(at: usize, end: usize): u32 {
 export function encodedLength(code: u32): u32 {
   return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4
 }
+
+/** Whether the bytes are UTF-8 from end to end. */
+export function isUnicode(start: usize, lengthBytes: u32): bool {
+  const end = start + lengthBytes
+  for (let at = start; at < end; ) {
+    const code = decodeAt(at, end)
+    if (code == MALFORMED) return false
+    at += encodedLength(code)
+  }
+  return true
+}

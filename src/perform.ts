@@ -11,7 +11,7 @@ import { Effect, HomeMode, MachineState, Place, Status, Step } from './operation
 import { encodeOperation } from './operation/encode.ts'
 import { decodeFinding, decodeOutcome } from './operation/decode.ts'
 import { findName } from './operation/find-name.ts'
-import { describeFailure } from './operation/messages.ts'
+import { codes, describeFailure } from './operation/messages.ts'
 import type { Finding, NewLayer, Operation, Outcome } from './operation/operation.ts'
 import type { MachineRecord } from './operation/record.ts'
 import { MessageReader, MessageWriter } from './operation/wire.ts'
@@ -93,7 +93,6 @@ export interface PerformHost {
   readonly log?: (event: OperationEvent) => void
 }
 
-const codes = Object.keys(Status).map((code) => code.toLowerCase()) as ('ok' | ErrorCode)[]
 const effectNames = new Map(Object.entries(Effect).map(([name, code]) => [code as number, name as keyof typeof Effect]))
 const directories: readonly Directory[] = ['boxes', 'images', 'layers', 'states']
 const LIST_SLICE_NAMES = 4096

@@ -12,6 +12,7 @@ import { allocate } from '../memory'
 import { judgeName } from '../name'
 import { consistencyOf, fits, hasSnapshot, ImageRecord, isConfig, parseImageRecord, snapshotAt } from '../record'
 import { isLiteral } from '../text'
+import { isUnicode } from '../utf8'
 import { NameVerdict } from '../verdict'
 import { Place, Reason, Status } from './abi'
 import { bring, isNewLayer, needNewLayers, newLayerSizeBytes, readNewLayers } from './bring-layers'
@@ -84,6 +85,7 @@ function readSnapshot(): void {
   snapshot.description = keepBytes()
   snapshot.descriptionBytes = fieldBytes
   snapshot.layer = keepBytes()
+  sound = isUnicode(snapshot.description, snapshot.descriptionBytes) && sound
   sound = isNewLayer(snapshot.layer, fieldBytes) && snapshot.descriptionBytes <= DESCRIPTION_LIMIT_BYTES && sound
   snapshot.createdAt = getInteger()
   snapshot.virtualSizeBytes = getInteger()

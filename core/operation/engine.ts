@@ -11,8 +11,11 @@ import { Kind, Status, Step } from './abi'
 import { boxCreate, readBoxCreate } from './box-create'
 import { bringLayers } from './bring-layers'
 import { boxRemove, boxStart, boxStop, readSmallOperation, recover, snapshotRemove } from './small-operations'
+import { clone, cloneBytes, cloneStart, readClone } from './clone'
+import { collect, deletedCount, readCollect, reachedLayers, sweep } from './collect'
 import { commit } from './commit'
 import { answerFits, resetEffects } from './effect'
+import { fold } from './fold'
 import {
   CALL,
   FAILED,
@@ -32,11 +35,16 @@ import {
   topRoutine,
   YIELD,
 } from './frames'
+import { imageAdd, imageRemove, readImageOperation } from './image-operations'
+import { lockUsers } from './lock-users'
+import { merge, mergedCount, readMerge } from './merge'
 import { getInteger, openAnswer, openMessage, putBytes, putNumber } from './message'
 import { prepareOverlay } from './prepare-overlay'
 import { quiesce } from './quiesce'
 import { recoverBox } from './recover-box'
 import { settleSwitch } from './settle-switch'
+import { scanComplete, scanHome } from './scan-home'
+import { scanRecords } from './scan-records'
 import { readSnapshotCreate, snapshotCreate } from './snapshot-create'
 import { readSnapshotRestore, snapshotRestore } from './snapshot-restore'
 import { recordBytes, recordStart, recovered, resetState } from './state'
@@ -86,6 +94,15 @@ function readOperation(wanted: i32): bool {
       return readSnapshotCreate()
     case Kind.SNAPSHOT_RESTORE:
       return readSnapshotRestore()
+    case Kind.CLONE:
+      return readClone()
+    case Kind.COLLECT:
+      return readCollect()
+    case Kind.MERGE:
+      return readMerge()
+    case Kind.IMAGE_ADD:
+    case Kind.IMAGE_REMOVE:
+      return readImageOperation(wanted)
     case Kind.SNAPSHOT_REMOVE:
     case Kind.BOX_REMOVE:
     case Kind.BOX_START:
@@ -136,6 +153,16 @@ function step(routine: i32, phase: i32, value: i32): i32 {
       return boxStop(phase, value)
     case Kind.RECOVER:
       return recover(phase, value)
+    case Kind.CLONE:
+      return clone(phase, value)
+    case Kind.COLLECT:
+      return collect(phase, value)
+    case Kind.MERGE:
+      return merge(phase, value)
+    case Kind.IMAGE_ADD:
+      return imageAdd(phase, value)
+    case Kind.IMAGE_REMOVE:
+      return imageRemove(phase, value)
     default:
       return stepShared(routine, phase, value)
   }
@@ -157,6 +184,16 @@ function stepShared(routine: i32, phase: i32, value: i32): i32 {
       return settleSwitch(phase, value)
     case Routine.BRING_LAYERS:
       return bringLayers(phase, value)
+    case Routine.SCAN_HOME:
+      return scanHome(phase, value)
+    case Routine.SCAN_RECORDS:
+      return scanRecords(phase, value)
+    case Routine.SWEEP:
+      return sweep(phase, value)
+    case Routine.LOCK_USERS:
+      return lockUsers(phase, value)
+    case Routine.FOLD:
+      return fold(phase, value)
     case Routine.COMMIT:
       return commit(phase, value)
     default:
@@ -169,12 +206,32 @@ function end(result: i32): i32 {
   return result == OK && answer() ? Step.DONE : failed()
 }
 
-/** The message of an operation that is done. */
+/** The message of an operation that is done; decode.ts in src/operation/ reads it. */
 function answer(): bool {
-  if (!openAnswer(recordBytes + 64)) return false
-  putNumber(recovered)
-  if (kind != Kind.BOX_REMOVE) putBytes(recordStart, recordBytes)
-  return true
+  if (!openAnswer(recordBytes + 64 + (kind == Kind.CLONE ? cloneBytes : 0))) return false
+  switch (kind) {
+    case Kind.IMAGE_ADD:
+      putBytes(recordStart, recordBytes)
+      return true
+    case Kind.IMAGE_REMOVE:
+      return true
+    case Kind.COLLECT:
+      putNumber(reachedLayers())
+      putNumber(deletedCount)
+      putNumber(scanComplete ? 1 : 0)
+      return true
+    case Kind.MERGE:
+      putNumber(mergedCount)
+      return true
+    case Kind.BOX_REMOVE:
+      putNumber(recovered)
+      return true
+    default:
+      putNumber(recovered)
+      putBytes(recordStart, recordBytes)
+      if (kind == Kind.CLONE) putBytes(cloneStart, cloneBytes)
+      return true
+  }
 }
 
 /** The message of one that failed: code, reason, effect, subject, detail. */

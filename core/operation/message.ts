@@ -20,6 +20,11 @@ export function openMessage(lengthBytes: u32): void {
   broken = at == 0
 }
 
+/** Where the next field is. */
+export function messageAt(): usize {
+  return at
+}
+
 /** Whether every field was there, and nothing is left. */
 export function messageEnds(): bool {
   return !broken && at == end

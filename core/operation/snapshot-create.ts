@@ -6,9 +6,9 @@
 // The rule: nothing refers to the overlay, and nothing of the box has changed, before the commit; what the commit freezes
 // is durable before it.
 
-import { isId, sameId } from '../id'
+import { isId } from '../id'
 import { Consistency } from '../record'
-import { Kind, MachineState, Reason, Status } from './abi'
+import { MachineState, Reason, Status } from './abi'
 import { commitBox } from './commit'
 import { fail, FAILED, OK } from './frames'
 import { fieldBytes, getInteger, keepBytes, messageEnds } from './message'
@@ -67,7 +67,7 @@ export function snapshotCreate(phase: i32, value: i32): i32 {
       if (layer == 0) return failInput('the layer id')
       return takeBoxes(boxId, 0, 0, 0, Phase.TAKEN)
     case Phase.TAKEN:
-      if (needRoom(box, name, nameBytes, snapshotId, descriptionBytes) != OK) return FAILED
+      if (needRoom(box, name, nameBytes, snapshotId, description, descriptionBytes) != OK) return FAILED
       if (machine == MachineState.SILENT) return fail(Status.TIMEOUT, Reason.MACHINE_SILENT, 0, 0, 0)
       return verify(box.live, Phase.VERIFIED)
     case Phase.VERIFIED:

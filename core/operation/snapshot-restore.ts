@@ -72,7 +72,7 @@ export function snapshotRestore(phase: i32, value: i32): i32 {
       if (isActive()) return fail(Status.INVALID_STATE, Reason.BOX_ACTIVE, 0, 0, 0)
       index = findSnapshot(box, wanted, wantedBytes)
       if (index == NOWHERE) return fail(Status.NOT_FOUND, Reason.SNAPSHOT_NOT_FOUND, wanted, wantedBytes, 0)
-      if (keeps && needRoom(box, keptName, keptNameBytes, keptId, 0) != OK) return FAILED
+      if (keeps && needRoom(box, keptName, keptNameBytes, keptId, keptName, 0) != OK) return FAILED
       return keeps ? verify(box.live, Phase.LIVE_VERIFIED) : verifySnapshot()
     case Phase.LIVE_VERIFIED:
       keptSizeBytes = chainSizeBytes

@@ -1,10 +1,11 @@
 // The snapshots of a box record in memory: finding, adding, taking out.
 
-import { isId, sameId } from '../id'
+import { ID_BYTES, isId, sameId } from '../id'
 import { BOX_SNAPSHOT_LIMIT, DESCRIPTION_LIMIT_BYTES } from '../record-limits'
 import { allocate } from '../memory'
 import { BoxRecord, Snapshot, snapshotAt } from '../record'
 import { sameBytes } from '../text'
+import { isUnicode } from '../utf8'
 import { Reason, Status } from './abi'
 import { fail, OK } from './frames'
 import { failInput } from './state'
@@ -30,10 +31,11 @@ export function findSnapshotName(box: BoxRecord, name: usize, nameBytes: u32): u
 }
 
 /** Whether a snapshot of this name, id and description may be added; else the operation fails. */
-export function needRoom(box: BoxRecord, name: usize, nameBytes: u32, id: usize, descriptionBytes: u32): i32 {
+export function needRoom(box: BoxRecord, name: usize, nameBytes: u32, id: usize, description: usize, descriptionBytes: u32): i32 {
   if (findSnapshotName(box, name, nameBytes) != NOWHERE) return fail(Status.ALREADY_EXISTS, Reason.SNAPSHOT_EXISTS, name, nameBytes, 0)
-  if (findSnapshot(box, id, 32) != NOWHERE) return failInput('the new snapshot id, which the box has already,')
+  if (findSnapshot(box, id, ID_BYTES) != NOWHERE) return failInput('the new snapshot id, which the box has already,')
   if (descriptionBytes > DESCRIPTION_LIMIT_BYTES) return failInput('a description of over 4096 bytes')
+  if (!isUnicode(description, descriptionBytes)) return failInput('the description')
   if (box.snapshotCount >= BOX_SNAPSHOT_LIMIT) return fail(Status.LIMIT, Reason.TOO_MANY_SNAPSHOTS, 0, 0, BOX_SNAPSHOT_LIMIT)
   return OK
 }

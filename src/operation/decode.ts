@@ -1,12 +1,15 @@
 // Reads the core's answers: what an operation ended with, and what it noticed on its way.
 
+import type { ErrorCode } from '../error.ts'
+import type { Directory } from '../host.ts'
 import { Found } from './abi.ts'
+import { codes, reasonNames } from './messages.ts'
 import type { Finding, Operation, Outcome, Recovery } from './operation.ts'
 import type { BoxRecord, ImageRecord } from './record.ts'
 import type { MessageReader } from './wire.ts'
 
 const recoveries: readonly Recovery[] = ['none', 'cleared', 'resumed', 'switched', 'undone', 'killed']
-const places = ['boxes', 'images', 'layers', 'states'] as const
+const places: readonly Directory[] = ['boxes', 'images', 'layers', 'states']
 
 /** The outcome in the core's last message. */
 export function decodeOutcome(operation: Operation, end: MessageReader, findings: readonly Finding[]): Outcome {
@@ -46,22 +49,22 @@ export function decodeFinding(message: MessageReader): Finding {
   const place = places[message.number()] ?? 'layers'
   const name = message.text()
   const more = message.text()
-  const flag = message.number() === 1
+  const flag = message.number()
   switch (found) {
     case Found.NOT_FROZEN:
       return { kind: 'not-frozen', boxId: name }
     case Found.NOT_THAWED:
       return { kind: 'not-thawed', boxId: name }
     case Found.GARBAGE:
-      return { kind: 'garbage', directory: place === 'states' ? 'states' : 'layers', name, deleted: flag }
+      return { kind: 'garbage', directory: place, name, deleted: flag === 1 }
     case Found.UNKNOWN_NAME:
       return { kind: 'unknown-name', directory: place, name }
     case Found.UNREADABLE:
-      return { kind: 'unreadable', directory: place === 'states' ? 'layers' : place, name, reason: more }
+      return { kind: 'unreadable', directory: place, name, reason: reasonNames[flag] ?? 'unknown' }
     case Found.MERGE_WAITS:
       return { kind: 'merge-waits', layer: name, boxId: more }
     case Found.NOT_DELETED:
-      return { kind: 'not-deleted', directory: place === 'states' ? 'states' : 'layers', name, reason: more }
+      return { kind: 'not-deleted', directory: place, name, code: codes[flag] as ErrorCode }
     default:
       throw new Error(`the core reported an unknown finding: ${found}`)
   }

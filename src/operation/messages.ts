@@ -6,7 +6,8 @@ import { Reason, Status } from './abi.ts'
 import type { Operation } from './operation.ts'
 import type { MessageReader } from './wire.ts'
 
-const codes = Object.keys(Status).map((code) => code.toLowerCase()) as ('ok' | ErrorCode)[]
+/** The code of each `Status`. */
+export const codes = Object.keys(Status).map((code) => code.toLowerCase()) as ('ok' | ErrorCode)[]
 
 /** The error that a failed operation rejects with. `errors[i]` is what effect number `i` failed with, or null. */
 export function describeFailure(operation: Operation, end: MessageReader, errors: readonly unknown[]): BoxLiteError {
@@ -31,7 +32,8 @@ export function describeFailure(operation: Operation, end: MessageReader, errors
   })
 }
 
-const reasonNames: Readonly<Record<number, string>> = Object.fromEntries(
+/** The name of each `Reason`, as facts say it. */
+export const reasonNames: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(Reason).map(([name, value]) => [value, name.toLowerCase()]),
 )
 

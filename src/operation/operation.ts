@@ -4,6 +4,8 @@
 // Ids are 32 lower-case hex digits (an image's: 64) and come in with the operation, as the time does;
 // the core draws and reads neither. Layers go by file name: `<32 hex>.qcow2` or `<32 hex>.raw`.
 
+import type { ErrorCode } from '../error.ts'
+import type { Directory } from '../host.ts'
 import type { BoxRecord, Consistency, ImageRecord, MachineRecord, SnapshotRecord } from './record.ts'
 
 /** A layer that an operation brings in, filled by `BulkWork.fill` and frozen from then on. */
@@ -175,15 +177,15 @@ export type Finding =
   /** The guest did not say that it thawed; it does so by itself within 10 s. */
   | { readonly kind: 'not-thawed'; readonly boxId: string }
   /** Nothing reaches it: deleted, or would be. */
-  | { readonly kind: 'garbage'; readonly directory: 'layers' | 'states'; readonly name: string; readonly deleted: boolean }
+  | { readonly kind: 'garbage'; readonly directory: Directory; readonly name: string; readonly deleted: boolean }
   /** A name that is none of ours; it stays. */
-  | { readonly kind: 'unknown-name'; readonly directory: 'boxes' | 'images' | 'layers' | 'states'; readonly name: string }
+  | { readonly kind: 'unknown-name'; readonly directory: Directory; readonly name: string }
   /** A record or a layer of a chain that cannot be read; nothing in the home is deleted while it is there. */
-  | { readonly kind: 'unreadable'; readonly directory: 'boxes' | 'images' | 'layers'; readonly name: string; readonly reason: string }
+  | { readonly kind: 'unreadable'; readonly directory: Directory; readonly name: string; readonly reason: string }
   /** A layer could be folded but a box above it is active or owned by someone else. */
   | { readonly kind: 'merge-waits'; readonly layer: string; readonly boxId: string }
   /** One name could not be deleted; a later collection tries again. */
-  | { readonly kind: 'not-deleted'; readonly directory: 'layers' | 'states'; readonly name: string; readonly reason: string }
+  | { readonly kind: 'not-deleted'; readonly directory: Directory; readonly name: string; readonly code: ErrorCode }
 
 interface BoxOutcome {
   /** The box's record as it is now. */
