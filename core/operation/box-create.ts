@@ -173,9 +173,13 @@ function onto(): i32 {
 }
 
 function overlay(baseSizeBytes: u64): i32 {
-  const given = sizeBytes >= 0
-  // Whole sectors, as the disk of a machine has.
-  if (given && (sizeBytes > <f64>OFFSET_LIMIT_BYTES || (<u64>sizeBytes & 511) != 0 || floor(sizeBytes) != sizeBytes)) return failInput('the size')
+  const given = sizeBytes != -1
+  if (given ? !isDiskSize(sizeBytes) : base == 0) return failInput('the size')
   if (given && <u64>sizeBytes < baseSizeBytes) return fail(Status.INVALID_ARGUMENT, Reason.TOO_SMALL, 0, 0, baseSizeBytes)
   return prepare(box.live, base, given ? <u64>sizeBytes : baseSizeBytes, 0, true, Phase.PREPARED)
+}
+
+/** Whether a number is a size of a disk: whole sectors of 512 bytes. */
+function isDiskSize(bytes: f64): bool {
+  return bytes >= 0 && bytes <= <f64>OFFSET_LIMIT_BYTES && floor(bytes) == bytes && (<u64>bytes & 511) == 0
 }
