@@ -24,7 +24,7 @@ export class ByteReader {
   }
 
   /** Fills `target`; `corrupt` where the stream ends before. */
-  async fill(target: Uint8Array): Promise<void> {
+  async readInto(target: Uint8Array): Promise<void> {
     for (let at = 0; at < target.length; ) {
       const part = await this.take(target.length - at)
       if (part === null) throw new BoxLiteError('corrupt', 'the archive ends too early', { facts: { missingBytes: target.length - at } })

@@ -141,7 +141,8 @@ class ArchiveImport {
   async #finish(): Promise<void> {
     const wanted = this.#digests.bytes
     const found = await readSmall(await this.#expect(DIGESTS_NAME), wanted.length)
-    if (found.length !== wanted.length || !found.every((byte, at) => byte === wanted[at])) throw damaged('its content does not have the digests it names')
+    const same = found.length === wanted.length && found.every((byte, at) => byte === wanted[at])
+    if (!same) throw damaged('its content does not have the digests it names')
     if ((await this.#tar.next()) !== null) throw damaged('a member follows the last one')
     await this.#tar.end('none')
   }

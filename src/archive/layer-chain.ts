@@ -123,7 +123,9 @@ async function readFacts(name: string, file: LayerFile): Promise<LayerFacts> {
   if (name.endsWith('.raw')) return { format: 'raw', virtualSizeBytes: await file.size(), below: null }
   const { virtualSizeBytes, backing } = await readImageInfo(file, name)
   if (backing !== null && backing.kind !== 'home') {
-    throw new BoxLiteError('corrupt', `layer ${name} backs on a file that is not a layer of this home`, { facts: { layer: name, backing: backing.name } })
+    throw new BoxLiteError('corrupt', `layer ${name} backs on a file that is not a layer of this home`, {
+      facts: { layer: name, backing: backing.name },
+    })
   }
   return { format: 'qcow2', virtualSizeBytes, below: backing?.name ?? null }
 }

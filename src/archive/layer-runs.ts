@@ -19,7 +19,7 @@ export interface LayerSpan {
   readonly disk: Disk
   /** How many layers, from the top, the archived layer stands for. */
   readonly depth: number
-  /** Whether nothing is below them. */
+  /** Whether nothing is below them: then zeros need not be said. */
   readonly bottom: boolean
   /** Whether the image is raw: then every cluster is read, and one that is all zeros is left out. */
   readonly raw: boolean
@@ -27,7 +27,7 @@ export interface LayerSpan {
 
 /**
  * The runs of a span, in ascending order and as long as can be. A cluster that the span holds only in part (images with other
- * cluster sizes) is data as a whole, as seen from the span's top; of a bottom one the missing part reads zeros in any case.
+ * cluster sizes) is data as a whole, as seen from the span's top.
  */
 export async function* layerRuns(span: LayerSpan): AsyncGenerator<Run, void, undefined> {
   let run: Run | null = null
@@ -47,7 +47,7 @@ async function* mappedClusters(span: LayerSpan): AsyncGenerator<Run, void, undef
   // The states seen in the cluster that no extent has filled yet.
   let seen = new Set<ClusterState>()
   for await (const extent of disk.extents(0, disk.sizeBytes)) {
-    const state = stateOf(extent, span.depth)
+    const state = stateOf(extent, span)
     const end = extent.offset + extent.length
     for (let at = extent.offset; at < end; ) {
       const whole = at % CLUSTER_BYTES === 0 ? end - at - ((end - at) % CLUSTER_BYTES) : 0
@@ -61,21 +61,17 @@ async function* mappedClusters(span: LayerSpan): AsyncGenerator<Run, void, undef
       seen.add(state)
       at = Math.min(end, clusterEnd)
       if (at < clusterEnd) continue
-      const kind = stateOfMixed(seen, span.bottom)
+      const kind = seen.size > 1 ? 'data' : state
       if (kind !== 'absent') yield { kind, offset: start, length: clusterEnd - start }
       seen = new Set()
     }
   }
 }
 
-function stateOf(extent: Extent, depth: number): ClusterState {
-  if (extent.kind === 'unallocated' || extent.depth >= depth) return 'absent'
-  return extent.kind === 'zero' ? 'zero' : 'data'
-}
-
-function stateOfMixed(seen: ReadonlySet<ClusterState>, bottom: boolean): ClusterState {
-  if (seen.size === 1) return seen.values().next().value ?? 'absent'
-  return seen.has('data') || !bottom ? 'data' : 'zero'
+function stateOf({ kind, depth }: Extent, span: LayerSpan): ClusterState {
+  if (kind === 'unallocated' || depth >= span.depth) return 'absent'
+  if (kind !== 'zero') return 'data'
+  return span.bottom ? 'absent' : 'zero'
 }
 
 async function* scannedClusters(disk: Disk): AsyncGenerator<Run, void, undefined> {

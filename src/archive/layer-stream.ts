@@ -60,7 +60,7 @@ function recordBytes(kind: number, offset: number, length: number): Uint8Array {
 /** Reads the virtual size that a stream begins with; `corrupt` where it is not a layer stream. */
 export async function readLayerHeader(reader: ByteReader): Promise<bigint> {
   const view = new DataView(new ArrayBuffer(HEADER_BYTES))
-  await reader.fill(new Uint8Array(view.buffer))
+  await reader.readInto(new Uint8Array(view.buffer))
   if (view.getBigUint64(0) !== MAGIC) throw damaged('a layer does not begin with its magic', {})
   return view.getBigUint64(8)
 }
@@ -74,7 +74,7 @@ export async function readLayerRuns(reader: ByteReader, disk: Disk): Promise<voi
   const chunk = new Uint8Array(CHUNK_BYTES)
   let previous: Run = { kind: 'zero', offset: 0, length: 0 }
   for (;;) {
-    await reader.fill(new Uint8Array(record.buffer))
+    await reader.readInto(new Uint8Array(record.buffer))
     const run = parseRecord(record, disk.sizeBytes)
     if (run === null) break
     const floor = previous.offset + previous.length
@@ -92,7 +92,7 @@ async function copyData(reader: ByteReader, disk: Disk, run: Run, chunk: Uint8Ar
   const end = run.offset + run.length
   for (let at = run.offset; at < end; at += chunk.length) {
     const part = chunk.subarray(0, Math.min(chunk.length, end - at))
-    await reader.fill(part)
+    await reader.readInto(part)
     await disk.write(at, part)
   }
 }

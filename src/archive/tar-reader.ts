@@ -4,7 +4,7 @@
 // Read are regular files, plain ('0') or in GNU's old sparse form ('S'), and pax headers ('x') in front of them. Everything
 // else that a tar can hold, links and devices above all, is refused.
 
-import { ByteReader } from './byte-reader.ts'
+import type { ByteReader } from './byte-reader.ts'
 import { BLOCK_BYTES, damaged, decodeTarHeader, encodeTarHeader, paddingAfter, takeNumber, type TarHeader } from './tar-header.ts'
 
 /** Longest pax header, in bytes. */
@@ -96,7 +96,7 @@ export class TarReader {
       }
       if (!more) break
       if (extents.length > PIECES_LIMIT) throw damaged(`'${name}' has too many pieces`, { name })
-      await this.#reader.fill(this.#block)
+      await this.#reader.readInto(this.#block)
       ;[at, count, more] = [0, 21, this.#block[504] !== 0]
     }
     let end = 0
@@ -125,9 +125,9 @@ export class TarReader {
 
   /** Reads a header into `#block`; true where it is the end of the archive instead. */
   async #readHeader(): Promise<boolean> {
-    await this.#reader.fill(this.#block)
+    await this.#reader.readInto(this.#block)
     if (!isZero(this.#block)) return false
-    await this.#reader.fill(this.#block)
+    await this.#reader.readInto(this.#block)
     if (!isZero(this.#block)) throw damaged('its end is not whole')
     return true
   }
@@ -136,7 +136,7 @@ export class TarReader {
   async #readPax(sizeBytes: number): Promise<Partial<TarHeader>> {
     if (sizeBytes > PAX_LIMIT_BYTES) throw damaged('a pax header is too long', { sizeBytes })
     const bytes = new Uint8Array(sizeBytes)
-    await this.#reader.fill(bytes)
+    await this.#reader.readInto(bytes)
     await this.#skipPadding(sizeBytes)
     const header: { name?: string; sizeBytes?: number } = {}
     for (let at = 0; at < bytes.length; ) {
@@ -154,7 +154,7 @@ export class TarReader {
 
   async #skipPadding(sizeBytes: number): Promise<void> {
     const padding = new Uint8Array(paddingAfter(sizeBytes))
-    await this.#reader.fill(padding)
+    await this.#reader.readInto(padding)
     if (!isZero(padding)) throw damaged('the padding of a member is not zero')
   }
 }

@@ -16,7 +16,7 @@ const BLOCK_LIMIT_BYTES = 128 * 1024
 export async function plainOrZstd(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
   const reader = new ByteReader(source)
   const head = new Uint8Array(MAGIC.length)
-  await reader.fill(head)
+  await reader.readInto(head)
   return MAGIC.every((byte, at) => byte === head[at]) ? inflated(reader) : plain(head, reader)
 }
 
@@ -32,7 +32,7 @@ async function* inflated(reader: ByteReader): AsyncGenerator<Uint8Array, void, u
     const first = await reader.take(1)
     if (first === null) return
     const magic = Uint8Array.of(...first, 0, 0, 0)
-    await reader.fill(magic.subarray(1))
+    await reader.readInto(magic.subarray(1))
     if (!MAGIC.every((byte, at) => byte === magic[at])) throw damaged('bytes follow the end of its compressed data')
   }
 }
@@ -44,7 +44,7 @@ async function* inflatedFrame(reader: ByteReader): AsyncGenerator<Uint8Array, vo
   push(decoder, header, false)
   for (let last = false; !last; ) {
     const head = new Uint8Array(3)
-    await reader.fill(head)
+    await reader.readInto(head)
     const bits = (head[0] as number) | ((head[1] as number) << 8) | ((head[2] as number) << 16)
     last = (bits & 1) === 1
     const [type, size] = [(bits >> 1) & 3, bits >> 3]
@@ -52,7 +52,7 @@ async function* inflatedFrame(reader: ByteReader): AsyncGenerator<Uint8Array, vo
     // A block of type 1 is one byte, repeated.
     const block = new Uint8Array(3 + (type === 1 ? 1 : size) + (last ? checksumBytes : 0))
     block.set(head)
-    await reader.fill(block.subarray(3))
+    await reader.readInto(block.subarray(3))
     push(decoder, block, last)
     yield* pieces.splice(0)
   }
@@ -70,13 +70,13 @@ function push(decoder: Decompress, bytes: Uint8Array, last: boolean): void {
 async function readFrameHeader(reader: ByteReader): Promise<{ header: Uint8Array; checksumBytes: number }> {
   const header = new Uint8Array(HEADER_LIMIT_BYTES)
   header.set(MAGIC)
-  await reader.fill(header.subarray(4, 5))
+  await reader.readInto(header.subarray(4, 5))
   const descriptor = header[4] as number
   const singleSegment = (descriptor >> 5) & 1
   if ((descriptor & 3) !== 0) throw damaged('its compressed data needs a dictionary')
   const sizeBytes = [singleSegment, 2, 4, 8][descriptor >> 6] as number
   const length = 5 + (1 - singleSegment) + sizeBytes
-  await reader.fill(header.subarray(5, length))
+  await reader.readInto(header.subarray(5, length))
   if (windowOf(header, singleSegment === 1, sizeBytes) > ZSTD_WINDOW_LIMIT_BYTES) {
     throw new BoxLiteError('limit', `the archive's compression asks for a window of more than ${ZSTD_WINDOW_LIMIT_BYTES} bytes`, {
       remedy: 'Compress it again with a smaller window (zstd -19 or less, without --long).',

@@ -36,7 +36,9 @@ export function decodeBoxliteManifest(document: unknown): BoxliteManifest {
   const version = top['version']
   if (!Number.isSafeInteger(version) || (version as number) < 1) throw wrong('version')
   if ((version as number) > NEWEST_VERSION) {
-    throw new BoxLiteError('unsupported', `the archive has version ${String(version)}; this boxlite reads 1 to ${NEWEST_VERSION}`, { facts: { version } })
+    throw new BoxLiteError('unsupported', `the archive has version ${String(version)}; this boxlite reads 1 to ${NEWEST_VERSION}`, {
+      facts: { version },
+    })
   }
   const name = top['box_name'] ?? null
   if (name !== null && typeof name !== 'string') throw wrong('box_name')

@@ -42,7 +42,8 @@ function systemTar(options: string[], files: Record<string, string>): Uint8Array
 
 describe('tar', () => {
   it('reads back what it wrote, and so does the system', async () => {
-    const members = { 'manifest.json': text('{}'), 'layers/0': new Uint8Array(512).fill(7), empty: new Uint8Array(0), 'layers/1': new Uint8Array(1537).fill(9) }
+    const layers = { 'layers/0': new Uint8Array(512).fill(7), empty: new Uint8Array(0), 'layers/1': new Uint8Array(1537).fill(9) }
+    const members = { 'manifest.json': text('{}'), ...layers }
     const bytes = await collect(writeTar(inputs(members)))
     expect(Object.fromEntries(await readTar(bytes))).toEqual(members)
     writeFileSync(join(folder, 'ours.tar'), bytes)
@@ -93,7 +94,9 @@ describe('tar', () => {
 
   it('refuses an archive cut anywhere, and one with anything behind its end', async () => {
     const bytes = await collect(writeTar(inputs({ a: new Uint8Array(700).fill(1), b: new Uint8Array(512).fill(2) })))
-    for (let length = 0; length < bytes.length; length += 7) await expect(readTar(bytes.subarray(0, length))).rejects.toMatchObject({ code: 'corrupt' })
+    for (let length = 0; length < bytes.length; length += 7) {
+      await expect(readTar(bytes.subarray(0, length))).rejects.toMatchObject({ code: 'corrupt' })
+    }
     await expect(readTar(Uint8Array.from([...bytes, 1]))).rejects.toMatchObject({ code: 'corrupt' })
   })
 

@@ -103,10 +103,9 @@ export class TestHome {
         .update(await this.read(layer))
         .digest('hex')
     const tree = await Promise.all(
-      snapshots.map(async ({ name, description, createdAt, virtualSizeBytes, parent, consistency, layer }) => ({
-        ...{ name, description, createdAt, virtualSizeBytes, parent: nameOf(parent), consistency },
-        content: await digest(layer),
-      })),
+      snapshots.map(async ({ id: _id, state: _state, layer, parent, ...facts }) => {
+        return { ...facts, parent: nameOf(parent), content: await digest(layer) }
+      }),
     )
     return { name, config, tree, live: await digest(live), liveParent: nameOf(liveParent) }
   }
@@ -117,7 +116,8 @@ export class TestHome {
     const chains = new LayerChains(this.store)
     for (const kind of ['boxes', 'images'] as const) {
       for (const entry of await this.store.list(kind)) {
-        const record = JSON.parse(String(Buffer.from((await this.store.readRecord(kind, entry.replace('.json', ''))) ?? []))) as BoxRecord | ImageRecord
+        const bytes = await this.store.readRecord(kind, entry.replace('.json', ''))
+        const record = JSON.parse(new TextDecoder().decode(bytes ?? undefined)) as BoxRecord | ImageRecord
         const tops = 'live' in record ? [record.live, ...record.snapshots.map(({ layer }) => layer)] : [record.layer]
         for (const top of tops) for (const name of await chains.names(top)) reached.add(name)
       }
