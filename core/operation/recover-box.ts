@@ -1,17 +1,20 @@
 // Recovers a box whose lock was just taken: proves that no machine of it lives, or takes the machine over.
 //
+//   SYNC_DIRECTORY boxes, layers: what a process that was killed had renamed is readable, and a power cut could still
+//   take it back, with all that a guest flushes from now on
 //   the record names no machine ──> clear `pending`, if it says anything
 //   ASK ── none ───────────────────────────────────────────> clear `machine` and `pending`
 //    │ ── has the live layer open ──> RESUME, THAW ────────> clear `pending`
 //    │ ── has `pending.from` open ──> PAUSE, DRAIN, settleSwitch
 //    └ ── anything else, or silence ──> KILL ──────────────> clear `machine` and `pending`
 //
-// Where the caller held the lock before and nothing is pending, the machine is its own: it is asked, and left alone.
+// Where the caller held the lock before, the directories were synced when it took it, and if nothing is pending, the machine is
+// its own: it is asked, and left alone.
 
 import { isLayerName, sameLayer } from '../id'
 import { Effect, MachineState, Place, Found, Status } from './abi'
 import { commitBox } from './commit'
-import { effectNumber, report, toMachine } from './effect'
+import { effectNumber, report, syncDirectory, toMachine } from './effect'
 import { failBecause, FAILED, forgive, OK } from './frames'
 import { fieldBytes, getBytes, getInteger } from './message'
 import { box, Recovered, setMachine, setRecovered } from './state'
@@ -29,6 +32,8 @@ namespace Phase {
   export const DRAINED: i32 = 7
   export const SETTLED: i32 = 8
   export const CLEARED: i32 = 9
+  export const BOXES_SYNCED: i32 = 10
+  export const LAYERS_SYNCED: i32 = 11
 }
 
 /** Asks the machine of `box` something. */
@@ -39,8 +44,11 @@ export function machineEffect(effect: i32, next: i32): i32 {
 export function recoverBox(phase: i32, value: i32): i32 {
   switch (phase) {
     case Phase.BEGIN:
-      if (box.machine != 0) return machineEffect(Effect.ASK, Phase.ASKED)
-      return box.pendingTo == 0 ? OK : clear(Recovered.CLEARED)
+      return heldBefore ? ask() : syncDirectory(Place.BOXES, Phase.BOXES_SYNCED)
+    case Phase.BOXES_SYNCED:
+      return value == Status.OK ? syncDirectory(Place.LAYERS, Phase.LAYERS_SYNCED) : failBecause(effectNumber, value)
+    case Phase.LAYERS_SYNCED:
+      return value == Status.OK ? ask() : failBecause(effectNumber, value)
     case Phase.ASKED:
       return judge(value)
     case Phase.KILLED:
@@ -63,6 +71,11 @@ export function recoverBox(phase: i32, value: i32): i32 {
     default:
       return value
   }
+}
+
+function ask(): i32 {
+  if (box.machine != 0) return machineEffect(Effect.ASK, Phase.ASKED)
+  return box.pendingTo == 0 ? OK : clear(Recovered.CLEARED)
 }
 
 /** What the machine's answer means. */

@@ -124,6 +124,8 @@ describe('snapshots of a stopped box', () => {
       'LOCK_BOX',
       'LOCK_HOME',
       'READ_RECORD',
+      'SYNC_DIRECTORY',
+      'SYNC_DIRECTORY',
       'READ_HEAD',
       'CREATE_LAYER',
       'WRITE_LAYER',
@@ -266,7 +268,7 @@ describe('a running box', () => {
     expect(home.machine).toMatchObject({ state: 'running', open: layer(101), frozen: false })
     expect(findings).toEqual([])
     expect(home.effects).toEqual([
-      ...['LOCK_BOX', 'LOCK_HOME', 'READ_RECORD', 'ASK', 'RESUME', 'THAW', 'READ_HEAD'],
+      ...['LOCK_BOX', 'LOCK_HOME', 'READ_RECORD', 'SYNC_DIRECTORY', 'SYNC_DIRECTORY', 'ASK', 'RESUME', 'THAW', 'READ_HEAD'],
       ...['CREATE_LAYER', 'WRITE_LAYER', 'SYNC_LAYER', 'SYNC_DIRECTORY'],
       ...['FREEZE', 'PAUSE', 'DRAIN', 'FLUSH', 'SYNC_LAYER', 'COMMIT_RECORD', 'SWITCH', 'RESUME', 'THAW', 'COMMIT_RECORD'],
     ])
