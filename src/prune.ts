@@ -1,7 +1,12 @@
 // Giving space back: what nothing reaches is deleted, and layers that nothing names are folded into the one above.
 
+import type { Layer } from './disk/disk.ts'
+import { mergeLayers } from './disk/merge.ts'
 import type { HomeAccess } from './home-access.ts'
+import type { LayerFile } from './host.ts'
 import type { Finding } from './operation/operation.ts'
+import type { Fold } from './perform.ts'
+import { layerFormat } from './store/names.ts'
 
 export interface PruneReport {
   /** Layers, states and temporary files that were deleted. */
@@ -13,8 +18,51 @@ export interface PruneReport {
   readonly findings: readonly Finding[]
 }
 
-/** Alone in the home; `busy` while others work in it. */
+const FOLDS_AT_ONCE = 1000
+
+/** Alone in the home; `busy` while others work in it. Folding waits for boxes that someone has, and says so in the findings. */
 export async function pruneHome(home: HomeAccess): Promise<PruneReport> {
-  const { deleted, complete, findings } = await home.run({ kind: 'collect', dryRun: false })
-  return { deleted, merged: 0, complete, findings }
+  const lock = await home.lockHome('exclusive')
+  const held = [{ scope: { kind: 'home', mode: 'exclusive' }, held: lock }] as const
+  try {
+    const first = await home.run({ kind: 'collect', dryRun: false }, { held })
+    if (!first.complete) return { deleted: first.deleted, merged: 0, complete: false, findings: first.findings }
+    const findings = [...first.findings]
+    let merged = 0
+    for (let folded = FOLDS_AT_ONCE; folded === FOLDS_AT_ONCE; merged += folded) {
+      const outcome = await home.run(
+        { kind: 'merge', temporaryId: home.host.newId(), limit: FOLDS_AT_ONCE },
+        { held, bulk: { fold: (fold, target) => foldLayers(home, fold, target) } },
+      )
+      folded = outcome.merged
+      findings.push(...outcome.findings)
+    }
+    // A layer that was folded into another is garbage now.
+    const last = merged === 0 ? first : await home.run({ kind: 'collect', dryRun: false }, { held })
+    const deleted = first.deleted + (merged === 0 ? 0 : last.deleted)
+    return { deleted, merged, complete: last.complete, findings: merged === 0 ? findings : [...findings, ...last.findings] }
+  } finally {
+    await lock.release()
+  }
+}
+
+async function foldLayers(home: HomeAccess, { upper, lower, below }: Fold, target: LayerFile): Promise<void> {
+  const layers: Layer[] = []
+  try {
+    for (const name of [upper, lower, ...below]) {
+      layers.push({ name, format: layerFormat(name), file: await home.store.openLayer(name, 'read') })
+    }
+    const [top, next, ...rest] = layers as [Layer, Layer, ...Layer[]]
+    const first = rest[0]
+    await mergeLayers({
+      upper: top,
+      lower: next,
+      below: rest,
+      target,
+      backing: first === undefined ? null : { name: first.name, format: first.format },
+      codec: home.host.codec,
+    })
+  } finally {
+    for (const { file } of layers) await file.close()
+  }
 }
