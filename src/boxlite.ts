@@ -41,7 +41,7 @@ export interface CreateOptions extends CopyOptions {
 export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId'>
 
 const DEFAULT_DISK_GB = 10
-const READ_AT_ONCE = 32
+const READ_AT_ONCE = 64
 
 export class BoxLite {
   /** What opening found: boxes that a dead process left in the middle of something. */

@@ -289,19 +289,26 @@ describe('a store on a failing node:fs', () => {
 
 /** `fs`, but the calls for which `fails` says so reject with `errno` and do nothing. */
 function breaking(fs: NodeFs, fails: () => boolean, errno: string): NodeFs {
+  const failure = (): NodeJS.ErrnoException => Object.assign(new Error(errno), { code: errno })
   const wrap = <T extends object>(target: T): T => {
     const entries = Object.entries(methodsOf(target)).map(([name, method]) => [
       name,
       async (...given: unknown[]) => {
         // A file that cannot be closed would stay open for ever; a host never has that.
-        if (name !== 'close' && fails()) throw Object.assign(new Error(errno), { code: errno })
+        if (name !== 'close' && fails()) throw failure()
         const result: unknown = await (method as (...given: unknown[]) => Promise<unknown>)(...given)
         return name === 'open' ? wrap(result as object) : result
       },
     ])
     return Object.fromEntries(entries) as T
   }
-  return { constants: fs.constants, promises: wrap(fs.promises) }
+  return {
+    ...fs,
+    open: (path, flags, done) => (fails() ? done(failure(), -1) : fs.open(path, flags, done)),
+    read: (descriptor, target, offset, length, position, done) =>
+      fails() ? done(failure(), 0) : fs.read(descriptor, target, offset, length, position, done),
+    promises: wrap(fs.promises),
+  }
 }
 
 /** The methods that the store uses, of an object whose own are on its prototype. */

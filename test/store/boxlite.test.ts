@@ -1,0 +1,49 @@
+// The public API on every host that runs in Node.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openNodeStore } from '../../hosts/node/home.ts'
+import { nodeHost } from '../../hosts/node/host.ts'
+import { BoxLite } from '../../hosts/node/index.ts'
+import type { BoxHost } from '../../src/box-host.ts'
+import { portableCodec } from '../../src/disk/codec.ts'
+import { isBoxLiteError } from '../../src/error.ts'
+import { MemoryHome, MemoryStore } from '../../src/store/memory-store.ts'
+import { describeBoxLite } from './boxlite-suite.ts'
+
+const NOW_MS = Date.UTC(2026, 10, 23)
+
+describeBoxLite('memory', async () => {
+  const home = new MemoryHome()
+  let ids = 0
+  const host: BoxHost = {
+    openStore: async () => new MemoryStore(home),
+    codec: portableCodec,
+    newId: () => (++ids).toString(16).padStart(32, '0'),
+    nowMs: () => NOW_MS,
+  }
+  return { host, store: async () => new MemoryStore(home), discard: async () => {} }
+})
+
+describeBoxLite('Node', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'boxlite-api-'))
+  const homeDir = join(directory, 'home')
+  const host: BoxHost = { ...nodeHost, openStore: () => openNodeStore(homeDir), nowMs: () => NOW_MS }
+  return { host, store: () => openNodeStore(homeDir), discard: () => rm(directory, { recursive: true }) }
+})
+
+describe('the package on Node', () => {
+  it('opens a home by its directory and imports a file by its path', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'boxlite-api-'))
+    const path = join(directory, 'disk.raw')
+    await writeFile(path, 'hello')
+    const lite = await BoxLite.open({ homeDir: join(directory, 'home') })
+    expect(lite.location).toBe(join(directory, 'home'))
+    const box = await lite.create({ name: 'web', disk: { path } })
+    expect((await box.info()).disk.virtualSizeBytes).toBe(512)
+    await expect(lite.create({ disk: { path: join(directory, 'none') } })).rejects.toSatisfy((error) => isBoxLiteError(error, 'not_found'))
+    await lite.close()
+    await rm(directory, { recursive: true })
+  })
+})
