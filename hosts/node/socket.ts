@@ -22,6 +22,9 @@ export function listen(path: string, answer: (caller: Socket) => void): Promise<
   })
 }
 
+// ECONNRESET: it was closed, or its process died, with this call in its queue.
+const nobody: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET'])
+
 /** Calls whoever listens at `path`; null when nobody does. */
 export function call(path: string): Promise<Socket | null> {
   return new Promise((resolve, reject) => {
@@ -29,7 +32,7 @@ export function call(path: string): Promise<Socket | null> {
     socket.once('connect', () => resolve(socket))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       socket.destroy()
-      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(null)
+      if (nobody.has(error.code)) resolve(null)
       else reject(fileError(error.code ?? 'EIO', 'call', printable(path), error))
     })
   })
