@@ -44,6 +44,7 @@ export function nameVerdict(lengthBytes: u32): i32 {
   return judgeName(ensureExchange(lengthBytes), lengthBytes)
 }
 
+export { lifecycleNext } from './lifecycle'
 export { operationBegin, operationResume } from './operation/engine'
 export { recordProblem, recordVerdict } from './record-verdict'
 export { sha256Begin, sha256End, sha256Update } from './sha256'

@@ -6,92 +6,28 @@
 
 import type { Core } from './core/core.ts'
 import { BoxLiteError, isBoxLiteError, type ErrorCode } from './error.ts'
-import type { Directory, Held, LayerFile, LockScope, RecordKind, Store } from './host.ts'
+import type { Directory, Held, LockScope, RecordKind } from './host.ts'
 import { Effect, HomeMode, MachineState, Place, Status, Step } from './operation/abi.ts'
 import { encodeOperation } from './operation/encode.ts'
 import { decodeFinding, decodeOutcome } from './operation/decode.ts'
 import { findName } from './operation/find-name.ts'
+import { LayerFiles } from './operation/layer-files.ts'
 import { codes, describeFailure } from './operation/messages.ts'
-import type { Finding, NewLayer, Operation, Outcome } from './operation/operation.ts'
+import type { Finding, Operation, Outcome } from './operation/operation.ts'
+import type { BoxMachine, PerformHost } from './operation/perform-host.ts'
 import type { MachineRecord } from './operation/record.ts'
 import { MessageReader, MessageWriter } from './operation/wire.ts'
 
-/** A lock the caller of `perform` holds already. */
-export interface HeldLock {
-  readonly scope: LockScope
-  readonly held: Held
-}
-
-/** A machine, as its box's record names it. */
-export interface BoxMachine {
-  readonly boxId: string
-  readonly machine: MachineRecord
-}
-
-/** What a machine answered when it was asked what it has open. `silent`: it lives, or may live, and gave no answer. */
-export type MachineAnswer =
-  | { readonly state: 'none' }
-  | { readonly state: 'running' | 'paused'; readonly open: string }
-  | { readonly state: 'silent' }
-
-/** The machine side of an operation. Every method is bounded in time by the host and rejects with a `BoxLiteError`. */
-export interface MachineControl {
-  /** Asks the guest to freeze its file systems. A rejection is reported, and the snapshot goes on without. */
-  freeze(box: BoxMachine): Promise<void>
-  pause(box: BoxMachine): Promise<void>
-  /** Resolves when no request of the guest is in flight. */
-  drain(box: BoxMachine): Promise<void>
-  /** Hands every acknowledged write to the live layer's file. */
-  flush(box: BoxMachine): Promise<void>
-  /** Makes the machine write into `layer` (a file name) from now on; the machine is paused. */
-  switchTo(box: BoxMachine, layer: string): Promise<void>
-  /** Lets a paused machine run; nothing for a running one. */
-  resume(box: BoxMachine): Promise<void>
-  thaw(box: BoxMachine): Promise<void>
-  /** What it has open. Rejects only when not even "no answer" can be told. */
-  ask(box: BoxMachine): Promise<MachineAnswer>
-  /** Ends it; resolves when its end is proven. */
-  kill(box: BoxMachine): Promise<void>
-}
-
-/** Two layers to be made one. */
-export interface Fold {
-  /** The layer that stays under its name. */
-  readonly upper: string
-  /** What it backs on. */
-  readonly lower: string
-  /** What `lower` backs on, from the top; empty for none. */
-  readonly below: readonly string[]
-}
-
-/** Bulk bytes, moved without the core. None of these syncs: the core asks for that. */
-export interface BulkWork {
-  /** Writes the new layer, the `index`th of the operation's, into `file`, which is empty. */
-  fill(index: number, layer: NewLayer, file: LayerFile): Promise<void>
-  /** Writes into `target`, which is empty, what `upper` and `lower` hold together, backing on the first of `below`. */
-  fold(fold: Fold, target: LayerFile): Promise<void>
-}
-
-/** An effect that was carried out, for a log. */
-export interface OperationEvent {
-  readonly operation: Operation['kind']
-  readonly effect: keyof typeof Effect
-  /** `null`: it went well. */
-  readonly error: ErrorCode | null
-}
-
-/** What an operation needs from its host. */
-export interface PerformHost {
-  readonly store: Store
-  /** Locks this caller holds already: the effect that takes one of them does nothing, and it is not let go at the end. */
-  readonly held?: readonly HeldLock[]
-  /** The machine side. Absent where there are no machines: a box whose record names one is then refused with `unsupported`. */
-  readonly machines?: MachineControl
-  readonly bulk?: Partial<BulkWork>
-  /** The id of the box that has a name, or null. By default every box record is read. */
-  readonly findBox?: (name: string) => Promise<string | null>
-  readonly log?: (event: OperationEvent) => void
-}
+export type {
+  BoxMachine,
+  BulkWork,
+  Fold,
+  HeldLock,
+  MachineAnswer,
+  MachineControl,
+  OperationEvent,
+  PerformHost,
+} from './operation/perform-host.ts'
 
 const effectNames = new Map(Object.entries(Effect).map(([name, code]) => [code as number, name as keyof typeof Effect]))
 const directories: readonly Directory[] = ['boxes', 'images', 'layers', 'states']
@@ -100,11 +36,16 @@ const LIST_SLICE_NAMES = 4096
 /** Carries `operation` out and resolves with its outcome. Rejects with a `BoxLiteError`; the home is then as it was, or as the error says. */
 export async function perform<O extends Operation>(core: Core, operation: O, host: PerformHost): Promise<Outcome<O>> {
   const run = new Run(core, operation, host)
+  let outcome: Outcome
   try {
-    return (await run.toEnd()) as Outcome<O>
-  } finally {
-    await run.letGo()
+    outcome = await run.toEnd()
+  } catch (error) {
+    // What stopped the operation says more than what its end may meet.
+    await run.letGo().catch(() => undefined)
+    throw error
   }
+  await run.letGo()
+  return outcome as Outcome<O>
 }
 
 class Run {
@@ -112,7 +53,7 @@ class Run {
   readonly #operation: Operation
   readonly #host: PerformHost
   readonly #taken: Held[] = []
-  readonly #files = new Map<string, LayerFile>()
+  readonly #layers: LayerFiles
   readonly #findings: Finding[] = []
   readonly #errors: unknown[] = []
   readonly #listings = new Map<Directory, readonly string[]>()
@@ -122,6 +63,7 @@ class Run {
     this.#core = core
     this.#operation = operation
     this.#host = host
+    this.#layers = new LayerFiles(operation, host)
   }
 
   async toEnd(): Promise<Outcome> {
@@ -144,10 +86,11 @@ class Run {
     throw new Error(`the core refused a call: step ${step}`)
   }
 
-  /** Lets go of what this run took: files left open by a failure, then the locks, the last one first. */
+  /** Lets go of what this run took: files left open by a failure, then the locks. */
   async letGo(): Promise<void> {
-    for (const file of this.#files.values()) await file.close()
-    for (const held of this.#taken.reverse()) await held.release()
+    const closed = await this.#layers.close()
+    const released = await Promise.allSettled(this.#taken.map((held) => held.release()))
+    for (const end of [...closed, ...released]) if (end.status === 'rejected') throw end.reason
   }
 
   #message(): MessageReader {
@@ -197,17 +140,23 @@ class Run {
         await store.removeRecord(recordKind(message), message.text(), message.bytes(), this.#heldLocks())
         return Status.OK
       case Effect.READ_HEAD:
-        return this.#readHead(message.text(), message.number())
+        await this.#layers.readHead(message.text(), message.number(), this.#answer)
+        return Status.OK
       case Effect.CREATE_LAYER:
-        return this.#create(message.text())
+        await this.#layers.create(message.text())
+        return Status.OK
       case Effect.WRITE_LAYER:
-        return this.#write(message)
+        await this.#layers.write(message)
+        return Status.OK
       case Effect.FILL_LAYER:
-        return this.#fill(message.number(), message.text())
+        await this.#layers.fill(message.number(), message.text())
+        return Status.OK
       case Effect.FOLD_LAYERS:
-        return this.#fold(message)
+        await this.#layers.fold(message)
+        return Status.OK
       case Effect.SYNC_LAYER:
-        return this.#sync(message.text())
+        await this.#layers.sync(message.text())
+        return Status.OK
       case Effect.PUBLISH_LAYER:
         await store.publishLayer(message.text(), message.text())
         return Status.OK
@@ -215,7 +164,8 @@ class Run {
         await store.syncDirectory(directory(message))
         return Status.OK
       case Effect.REMOVE:
-        return this.#remove(directory(message), message.text())
+        await this.#layers.remove(directory(message), message.text())
+        return Status.OK
       case Effect.REPORT:
         this.#findings.push(decodeFinding(message))
         return Status.OK
@@ -300,80 +250,6 @@ class Run {
     const bytes = await this.#host.store.readRecord(kind, id)
     if (bytes === null) return Status.NOT_FOUND
     this.#answer.bytes(bytes)
-    return Status.OK
-  }
-
-  async #readHead(name: string, lengthBytes: number): Promise<number> {
-    const file = await this.#host.store.openLayer(name, 'read')
-    try {
-      const head = new Uint8Array(lengthBytes)
-      const had = await file.read(head, 0)
-      this.#answer.number(await file.size()).bytes(head.subarray(0, had))
-      return Status.OK
-    } finally {
-      await file.close()
-    }
-  }
-
-  async #create(name: string): Promise<number> {
-    this.#files.set(name, await this.#host.store.createLayer(name))
-    return Status.OK
-  }
-
-  /** A new layer stays open from its creation to its sync. */
-  #created(name: string): LayerFile {
-    const file = this.#files.get(name)
-    if (!file) throw new Error(`the core wrote into '${name}', which it did not create`)
-    return file
-  }
-
-  async #write(message: MessageReader): Promise<number> {
-    const file = this.#created(message.text())
-    const length = message.number()
-    for (let more = message.number(); more > 0; more--) {
-      const offset = message.number()
-      await file.write(message.bytes(), offset)
-    }
-    await file.truncate(length)
-    return Status.OK
-  }
-
-  async #fill(index: number, name: string): Promise<number> {
-    const layers = 'layers' in this.#operation ? this.#operation.layers : []
-    const layer = layers[index]
-    const fill = this.#host.bulk?.fill
-    if (!layer || !fill) throw new BoxLiteError('unsupported', `nothing fills the new layer '${name}'`)
-    await fill.call(this.#host.bulk, index, layer, this.#created(name))
-    return Status.OK
-  }
-
-  async #fold(message: MessageReader): Promise<number> {
-    const fold = this.#host.bulk?.fold
-    if (!fold) throw new BoxLiteError('unsupported', 'nothing folds layers here')
-    const target = this.#created(message.text())
-    const upper = message.text()
-    const lower = message.text()
-    const below = Array.from({ length: message.number() }, () => message.text())
-    await fold.call(this.#host.bulk, { upper, lower, below }, target)
-    return Status.OK
-  }
-
-  async #sync(name: string): Promise<number> {
-    const file = this.#files.get(name) ?? (await this.#host.store.openLayer(name, 'write'))
-    this.#files.delete(name)
-    try {
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    return Status.OK
-  }
-
-  async #remove(from: Directory, name: string): Promise<number> {
-    const file = from === 'layers' ? this.#files.get(name) : undefined
-    this.#files.delete(name)
-    await file?.close()
-    await this.#host.store.remove(from, name)
     return Status.OK
   }
 }

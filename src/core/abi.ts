@@ -20,3 +20,29 @@ export const RecordVerdict = {
   CORRUPT: 1,
   UNKNOWN_FORMAT: 2,
 } as const
+
+export const BoxState = {
+  CREATED: 0,
+  STARTING: 1,
+  RUNNING: 2,
+  PAUSED: 3,
+  STOPPING: 4,
+  STOPPED: 5,
+  FAILED: 6,
+} as const
+
+export const BoxAction = {
+  LAUNCH: 0,
+  LAUNCHED: 1,
+  PAUSE: 2,
+  RESUME: 3,
+  STOP: 4,
+  ENDED: 5,
+  FAIL: 6,
+  SNAPSHOT: 7,
+  RESTORE: 8,
+  CLONE: 9,
+  EXPORT: 10,
+  EXEC: 11,
+  REMOVE: 12,
+} as const

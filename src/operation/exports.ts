@@ -8,4 +8,6 @@ export interface OperationExports {
   recordVerdict(place: number, lengthBytes: number): number
   /** What the record was refused for: a byte offset, or the version of an unknown format. */
   recordProblem(): number
+  /** The `BoxState` that a `BoxAction` leads to, or -1 when the state does not allow it. */
+  lifecycleNext(state: number, action: number): number
 }

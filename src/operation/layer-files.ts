@@ -1,0 +1,93 @@
+// The layer files of a running operation. One that it creates stays open from its creation to its sync.
+
+import { BoxLiteError } from '../error.ts'
+import type { Directory, LayerFile } from '../host.ts'
+import type { Operation } from './operation.ts'
+import type { PerformHost } from './perform-host.ts'
+import type { MessageReader, MessageWriter } from './wire.ts'
+
+export class LayerFiles {
+  readonly #operation: Operation
+  readonly #host: PerformHost
+  readonly #created = new Map<string, LayerFile>()
+
+  constructor(operation: Operation, host: PerformHost) {
+    this.#operation = operation
+    this.#host = host
+  }
+
+  /** Answers the file's length and its first bytes. */
+  async readHead(name: string, lengthBytes: number, answer: MessageWriter): Promise<void> {
+    const file = await this.#host.store.openLayer(name, 'read')
+    try {
+      const head = new Uint8Array(lengthBytes)
+      const had = lengthBytes === 0 ? 0 : await file.read(head, 0)
+      answer.number(await file.size()).bytes(head.subarray(0, had))
+    } finally {
+      await file.close()
+    }
+  }
+
+  async create(name: string): Promise<void> {
+    this.#created.set(name, await this.#host.store.createLayer(name))
+  }
+
+  /** Writes the segments of a new image and sets its length. */
+  async write(message: MessageReader): Promise<void> {
+    const file = this.#file(message.text())
+    const length = message.number()
+    for (let more = message.number(); more > 0; more--) {
+      const offset = message.number()
+      await file.write(message.bytes(), offset)
+    }
+    await file.truncate(length)
+  }
+
+  /** Has the host fill the new layer number `index` of the operation. */
+  async fill(index: number, name: string): Promise<void> {
+    const bulk = this.#host.bulk
+    const layer = 'layers' in this.#operation ? this.#operation.layers[index] : undefined
+    if (!layer || !bulk?.fill) throw new BoxLiteError('unsupported', `nothing fills the new layer '${name}'`)
+    await bulk.fill(index, layer, this.#file(name))
+  }
+
+  /** Has the host fold two layers into a new one. */
+  async fold(message: MessageReader): Promise<void> {
+    const bulk = this.#host.bulk
+    if (!bulk?.fold) throw new BoxLiteError('unsupported', 'nothing folds layers here')
+    const target = this.#file(message.text())
+    const upper = message.text()
+    const lower = message.text()
+    const below = Array.from({ length: message.number() }, () => message.text())
+    await bulk.fold({ upper, lower, below }, target)
+  }
+
+  /** Makes a layer durable, and closes it. */
+  async sync(name: string): Promise<void> {
+    const file = this.#created.get(name) ?? (await this.#host.store.openLayer(name, 'write'))
+    this.#created.delete(name)
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+
+  async remove(from: Directory, name: string): Promise<void> {
+    const file = from === 'layers' ? this.#created.get(name) : undefined
+    this.#created.delete(name)
+    await file?.close()
+    await this.#host.store.remove(from, name)
+  }
+
+  /** Closes what a failure left open. */
+  close(): Promise<PromiseSettledResult<void>[]> {
+    return Promise.allSettled([...this.#created.values()].map((file) => file.close()))
+  }
+
+  #file(name: string): LayerFile {
+    const file = this.#created.get(name)
+    if (!file) throw new Error(`the core wrote into '${name}', which it did not create`)
+    return file
+  }
+}
