@@ -83,7 +83,7 @@ describe('disk create', () => {
     for (const place of ['home', 'home/layers', 'shortcut']) {
       const { code, err } = await runCli(['disk', 'create', join(place, 'x.qcow2'), '1M'], { cwd })
       expect(code).toBe(1)
-      expect(err).toMatch(/is inside the boxlite home .*home, where disk commands write nothing\./)
+      expect(err).toMatch(/is inside the boxlite home .*home, where nothing else is written\./)
     }
     expect(readdirSync(join(cwd, 'home/layers'))).toEqual([])
   })

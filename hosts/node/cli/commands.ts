@@ -1,9 +1,26 @@
 // Every command there is, in the order in which help shows them.
 
+import { boxClone } from './box/clone.ts'
+import { boxCreate } from './box/create.ts'
+import { boxExport } from './box/export.ts'
+import { homeFsck } from './box/fsck.ts'
+import { boxImport } from './box/import.ts'
+import { boxShow } from './box/info.ts'
+import { boxList } from './box/ls.ts'
+import { homePrune } from './box/prune.ts'
+import { boxRemove } from './box/rm.ts'
+import { snapshotCommands } from './box/snapshot.ts'
 import type { Command } from './command.ts'
 import { diskCheck } from './disk/check.ts'
+import { diskCompare } from './disk/compare.ts'
+import { diskConvert } from './disk/convert.ts'
 import { diskCreate } from './disk/create.ts'
 import { diskInfo } from './disk/info.ts'
+import { diskMap } from './disk/map.ts'
+import { diskMerge } from './disk/merge.ts'
+import { diskRead } from './disk/read.ts'
+import { diskResize } from './disk/resize.ts'
+import { diskWrite } from './disk/write.ts'
 
 export interface CommandGroup {
   /** The words before the command's own: `disk`, or '' for the program. */
@@ -18,6 +35,7 @@ export const groups: readonly CommandGroup[] = [
     title: 'boxlite: boxes with their own disks and snapshots.',
     notes: ['BOXLITE_HOME names the home (default: ~/.boxlite/store). BOXLITE_DEBUG=1 adds a stack trace to an error.'],
   },
+  { path: 'snapshot', title: 'Snapshots of a box: its disk, named at a moment.', notes: [] },
   {
     path: 'disk',
     title: 'Disk images on their own: what qemu-img does, wherever Node runs.',
@@ -25,4 +43,25 @@ export const groups: readonly CommandGroup[] = [
   },
 ]
 
-export const commands: readonly Command[] = [diskCreate, diskInfo, diskCheck]
+export const commands: readonly Command[] = [
+  boxCreate,
+  boxList,
+  boxShow,
+  boxRemove,
+  boxClone,
+  boxExport,
+  boxImport,
+  ...snapshotCommands,
+  homePrune,
+  homeFsck,
+  diskCreate,
+  diskInfo,
+  diskCheck,
+  diskMap,
+  diskRead,
+  diskWrite,
+  diskConvert,
+  diskCompare,
+  diskResize,
+  diskMerge,
+]

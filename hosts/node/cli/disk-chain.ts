@@ -9,7 +9,7 @@ import { readImageInfo, type ImageInfo } from '../../../src/disk/info.ts'
 import { BoxLiteError } from '../../../src/error.ts'
 import type { LayerFile } from '../../../src/host.ts'
 import { createNodeFileSystem } from '../fs.ts'
-import { fileCall } from './file-call.ts'
+import { fileCall } from '../file-call.ts'
 import { refuseInsideHome } from './home-guard.ts'
 import { usageError } from './usage-error.ts'
 

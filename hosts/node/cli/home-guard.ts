@@ -1,7 +1,7 @@
 import { open, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { BoxLiteError } from '../../../src/error.ts'
-import { fileCall } from './file-call.ts'
+import { fileCall } from '../file-call.ts'
 
 const MARK = 'boxlite home '
 
@@ -9,7 +9,7 @@ const MARK = 'boxlite home '
 export async function refuseInsideHome(directory: string): Promise<void> {
   for (let place = await fileCall('open', directory, realpath(directory)); ; place = dirname(place)) {
     if (await isHome(place)) {
-      throw new BoxLiteError('invalid_argument', `${directory} is inside the boxlite home ${place}, where disk commands write nothing`, {
+      throw new BoxLiteError('invalid_argument', `${directory} is inside the boxlite home ${place}, where nothing else is written`, {
         remedy: "Write elsewhere; a stopped box's disk is written with 'boxlite disk write --box'.",
         facts: { directory, homeDir: place },
       })

@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import { BoxLiteError } from '../../../src/error.ts'
 import type { LayerFile } from '../../../src/host.ts'
 import { createNodeFileSystem } from '../fs.ts'
-import { fileCall } from './file-call.ts'
+import { fileCall } from '../file-call.ts'
 import { refuseInsideHome } from './home-guard.ts'
 
 export interface NewFileOptions {

@@ -1,0 +1,27 @@
+import { defineCommand, jsonOption } from '../command.ts'
+import { describeBox } from './describe-box.ts'
+import { homeOption } from './options.ts'
+import { withBox } from './with-box.ts'
+
+export const boxClone = defineCommand({
+  path: 'clone',
+  summary: 'make a box whose disk starts as that of another',
+  details: 'No bytes are copied: both stand on the same layers, which neither changes.',
+  operands: ['BOX'],
+  options: {
+    name: { type: 'string', short: 'n', value: 'NAME', help: 'the name of the clone, unique in its home' },
+    snapshot: { type: 'string', value: 'NAME', help: 'start from this snapshot (default: the disk as it is now)' },
+    ...homeOption,
+    ...jsonOption,
+  },
+  async run(terminal, options, [source]) {
+    const { name, snapshot } = options
+    const info = await withBox(terminal, options.home, source!, async (box) => {
+      const clone = await box.clone({ ...(name === undefined ? {} : { name }), ...(snapshot === undefined ? {} : { snapshot }) })
+      return await clone.info()
+    })
+    if (options.json === true) terminal.printJson(info)
+    else terminal.print(`Made ${describeBox(info)}`)
+    return 0
+  },
+})

@@ -1,0 +1,44 @@
+import { defineCommand, jsonOption } from '../command.ts'
+import { parseFormat } from '../disk-chain.ts'
+import { parseSize } from '../size.ts'
+import { describeBox } from './describe-box.ts'
+import { homeOption } from './options.ts'
+import { withHome } from './with-box.ts'
+
+const path = 'create'
+const GIB = 2 ** 30
+
+export const boxCreate = defineCommand({
+  path,
+  summary: 'make a box, with a disk that is a copy of an image or empty',
+  details:
+    'The image is checked, then copied: it stays what it is, and a backing file, an external data file or damage is refused. ' +
+    'Without --format its magic decides, this once; say raw for a raw disk whose content you do not trust.',
+  operands: [],
+  options: {
+    name: { type: 'string', short: 'n', value: 'NAME', help: 'the name of the box, unique in its home' },
+    disk: { type: 'string', value: 'FILE', help: 'the image that the disk starts as' },
+    format: { type: 'string', short: 'f', value: 'FORMAT', help: 'the format of the image: qcow2 or raw' },
+    size: { type: 'string', value: 'SIZE', help: 'the size of the disk (default: that of the image, or 10G)' },
+    ...homeOption,
+    ...jsonOption,
+  },
+  async run(terminal, options) {
+    const format = parseFormat(options.format, '--format', path)
+    const { disk, size, name } = options
+    const progress = terminal.progress('Copying the disk')
+    const info = await withHome(terminal, options.home, async (lite) => {
+      const box = await lite.create({
+        ...(name === undefined ? {} : { name }),
+        ...(disk === undefined ? {} : { disk: { path: disk, ...(format === null ? {} : { format }) } }),
+        ...(size === undefined ? {} : { diskSizeGb: parseSize(size, '--size', path) / GIB }),
+        signal: terminal.signal,
+        onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
+      })
+      return await box.info()
+    }).finally(() => progress.end())
+    if (options.json === true) terminal.printJson(info)
+    else terminal.print(`Made ${describeBox(info)}`)
+    return 0
+  },
+})

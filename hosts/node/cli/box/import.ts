@@ -1,0 +1,34 @@
+import { defineCommand, jsonOption } from '../command.ts'
+import { readInput } from '../read-input.ts'
+import { describeBox } from './describe-box.ts'
+import { homeOption } from './options.ts'
+import { withHome } from './with-box.ts'
+
+export const boxImport = defineCommand({
+  path: 'import',
+  summary: 'make a box of an archive',
+  details:
+    "Takes what 'boxlite export' writes, and the .boxlite files of boxlite 0.9 and 0.10. '-' is standard input. " +
+    'A damaged archive is refused and leaves no box behind.',
+  operands: ['FILE'],
+  options: {
+    name: { type: 'string', short: 'n', value: 'NAME', help: "the name of the box (default: the archive's)" },
+    ...homeOption,
+    ...jsonOption,
+  },
+  async run(terminal, options, [file]) {
+    const { name } = options
+    const progress = terminal.progress('Importing')
+    const info = await withHome(terminal, options.home, async (lite) => {
+      const box = await lite.import(readInput(terminal, file!), {
+        ...(name === undefined ? {} : { name }),
+        signal: terminal.signal,
+        onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
+      })
+      return await box.info()
+    }).finally(() => progress.end())
+    if (options.json === true) terminal.printJson(info)
+    else terminal.print(`Made ${describeBox(info)}, with ${info.snapshotCount} ${info.snapshotCount === 1 ? 'snapshot' : 'snapshots'}`)
+    return 0
+  },
+})

@@ -1,0 +1,31 @@
+import { defineCommand, jsonOption } from '../command.ts'
+import { formatDate } from '../date.ts'
+import { printable } from '../printable.ts'
+import { formatSize, formatSizeExactly } from '../size.ts'
+import { homeOption } from './options.ts'
+import { withBox } from './with-box.ts'
+
+export const boxShow = defineCommand({
+  path: 'info',
+  summary: 'show one box',
+  operands: ['BOX'],
+  options: { ...homeOption, ...jsonOption },
+  async run(terminal, options, [name]) {
+    const info = await withBox(terminal, options.home, name!, (box) => box.info())
+    if (options.json === true) {
+      terminal.printJson(info)
+      return 0
+    }
+    const since = info.currentSnapshot === null ? 'it was made' : `snapshot '${printable(info.currentSnapshot)}'`
+    terminal.print(
+      `name:       ${printable(info.name ?? '(none)')}`,
+      `id:         ${info.id}`,
+      `created:    ${info.createdAt === null ? 'not known' : formatDate(info.createdAt)}`,
+      `disk:       ${formatSizeExactly(info.disk.virtualSizeBytes)}, ${info.disk.layerCount} layers`,
+      `own space:  ${formatSize(info.disk.ownBytes)}, since ${since}`,
+      `snapshots:  ${info.snapshotCount}`,
+      ...(info.attention === null ? [] : [`attention:  ${printable(info.attention)}`]),
+    )
+    return 0
+  },
+})

@@ -1,1 +1,0 @@
-export { fileCall } from '../file-call.ts'
