@@ -4,11 +4,23 @@
 import type { BoxHost } from './box-host.ts'
 import { Disk } from './disk/disk.ts'
 import { checkImage, isSound } from './disk/check.ts'
-import { createImage } from './disk/create.ts'
+import { convertToImage } from './disk/convert.ts'
 import { readImageInfo } from './disk/info.ts'
 import { BoxLiteError } from './error.ts'
 import type { LayerFile } from './host.ts'
-import { copyDisk, type CopyOptions } from './disk-copy.ts'
+
+/** How far the copy of a disk is. */
+export interface CopyProgress {
+  readonly stage: 'copy'
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
+export interface CopyOptions {
+  /** Ends the copy with `aborted`; nothing is left behind. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: CopyProgress) => void
+}
 
 export type DiskFormat = 'qcow2' | 'raw'
 
@@ -41,11 +53,12 @@ export async function openDiskSource(host: BoxHost, source: DiskSource, signal?:
     const disk = await Disk.open([{ name, format, file }], { codec: host.codec })
     return {
       sizeBytes: disk.sizeBytes,
-      async fill(target, options) {
-        await createImage(target, { sizeBytes: sectors(disk.sizeBytes) })
-        const layer = await Disk.open([{ name: 'new layer', format: 'qcow2', file: target }], { writable: true })
-        await copyDisk(disk, layer, options)
-        await layer.close()
+      fill(target, { signal: ends, onProgress }) {
+        const totalBytes = disk.sizeBytes
+        return convertToImage(disk, target, {
+          ...(ends === undefined ? {} : { signal: ends }),
+          onProgress: (done) => onProgress?.({ stage: 'copy', doneBytes: Math.round(done * totalBytes), totalBytes }),
+        })
       },
       async close() {
         await disk.close()
@@ -56,11 +69,6 @@ export async function openDiskSource(host: BoxHost, source: DiskSource, signal?:
     await file.close()
     throw error
   }
-}
-
-/** A disk is made of whole sectors of 512 bytes; a raw file that ends inside one is filled up with zeros. */
-function sectors(sizeBytes: number): number {
-  return Math.ceil(sizeBytes / 512) * 512
 }
 
 async function openPath(host: BoxHost, path: string): Promise<LayerFile> {
