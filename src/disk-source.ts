@@ -83,7 +83,7 @@ async function formatByMagic(file: LayerFile): Promise<DiskFormat> {
 }
 
 async function checkImportable(file: LayerFile, name: string, signal?: AbortSignal): Promise<void> {
-  const { backing, dirty, corrupt } = await readImageInfo(file, name)
+  const { backing, dirty, corrupt, bitmaps } = await readImageInfo(file, name)
   if (backing !== null) {
     throw new BoxLiteError('unsupported', `${name} backs on another file, '${backing.name}'`, {
       remedy: "Make one image of the chain with 'boxlite disk convert', then import that.",
@@ -94,6 +94,12 @@ async function checkImportable(file: LayerFile, name: string, signal?: AbortSign
     throw new BoxLiteError('corrupt', `${name} is marked as ${corrupt ? 'corrupt' : 'not closed'}`, {
       remedy: "Repair it with 'qemu-img check -r all', then import it.",
       facts: { field: 'incompatible_features' },
+    })
+  }
+  if (bitmaps > 0) {
+    throw new BoxLiteError('unsupported', `${name} carries bitmaps of changed blocks, which would be lost`, {
+      remedy: "Remove them with 'qemu-img bitmap --remove', then import it.",
+      facts: { field: 'bitmaps' },
     })
   }
   const report = await checkImage(file, { image: name, ...(signal === undefined ? {} : { signal }) })

@@ -2,12 +2,15 @@
 // with an error that names the field. Never a trap, never a loop.
 
 import { describe, expect, test } from 'vitest'
+import type { BoxHost } from '../../../src/box-host.ts'
 import { checkImage, isSound } from '../../../src/disk/check.ts'
+import { portableCodec } from '../../../src/disk/codec.ts'
+import { openDiskSource } from '../../../src/disk-source.ts'
 import { Disk } from '../../../src/disk/disk.ts'
 import { isBoxLiteError } from '../../../src/error.ts'
-import { PlainImage, PLACE, type PlainOptions } from './plain-image.ts'
-
-const COPIED = 1n << 63n
+import { MemoryFile } from '../../../src/store/memory-file.ts'
+import { defects } from './defects.ts'
+import { PlainImage, PLACE } from './plain-image.ts'
 
 async function attempt(work: () => Promise<string>): Promise<string> {
   try {
@@ -18,8 +21,8 @@ async function attempt(work: () => Promise<string>): Promise<string> {
   }
 }
 
-/** What becomes of an image: at open, when all of it is read, and in the check. */
-export async function fate(image: PlainImage): Promise<{ open: string; read: string; check: string }> {
+/** What becomes of an image: at open, when it is read, in the check, and when it is imported. */
+export async function fate(image: PlainImage): Promise<{ open: string; read: string; check: string; imported: string }> {
   const file = image.file()
   let disk: Disk | undefined
   const open = await attempt(async () => {
@@ -37,23 +40,19 @@ export async function fate(image: PlainImage): Promise<{ open: string; read: str
     const report = await checkImage(file)
     return isSound(report) ? (report.leaks > 0 ? 'leaks' : 'sound') : report.findings.join('; ')
   })
-  return { open, read, check }
-}
-
-/** A defect: how it is made, and who refuses it how. `open` refusals are refusals of the check, too. */
-interface Defect {
-  readonly make: (image: PlainImage) => void
-  readonly options?: PlainOptions
-  readonly open?: string
-  readonly read?: string
-  readonly check?: RegExp
+  const imported = await attempt(async () => {
+    const source = await openDiskSource({ codec: portableCodec } as BoxHost, { file, format: 'qcow2' })
+    await source.fill(new MemoryFile({ pages: new Map(), lengthBytes: 0 }, true), {})
+    return 'imported'
+  })
+  return { open, read, check, imported }
 }
 
 describe('the image that the hostile ones are made of', () => {
   for (const options of [{}, { version: 2 }, { extendedL2: true }] as const) {
     test(`is sound: ${JSON.stringify(options)}`, async () => {
       const image = await PlainImage.create(options)
-      expect(await fate(image)).toEqual({ open: 'opened', read: 'read', check: 'sound' })
+      expect(await fate(image)).toEqual({ open: 'opened', read: 'read', check: 'sound', imported: 'imported' })
       const disk = await Disk.open([{ name: 'plain.qcow2', format: 'qcow2', file: image.file() }])
       const bytes = new Uint8Array(image.clusterBytes)
       for (const [index, value] of [0xaa, 0xbb, 0, 0xcc, 0xdd, 0].entries()) {
@@ -64,254 +63,18 @@ describe('the image that the hostile ones are made of', () => {
   }
 })
 
-const offsets: Readonly<Record<string, number>> = { l1_table_offset: 40, refcount_table_offset: 48, snapshots_offset: 64 }
-
-const headerDefects: Record<string, Defect> = {
-  'wrong magic': { make: (image) => image.u32(0, 0x514649fa), open: 'corrupt magic' },
-  'version 0': { make: (image) => image.u32(4, 0), open: 'unsupported version' },
-  'version 1': { make: (image) => image.u32(4, 1), open: 'unsupported version' },
-  'version 4': { make: (image) => image.u32(4, 4), open: 'unsupported version' },
-  ...Object.fromEntries(
-    [0, 8, 22, 31, 32, 63, 64, 2 ** 32 - 1].map((bits) => [
-      `cluster_bits ${bits}`,
-      { make: (image: PlainImage) => image.u32(20, bits), open: 'corrupt cluster_bits' },
-    ]),
-  ),
-  'a size of 2^63': { make: (image) => image.u64(24, 1n << 63n), open: 'corrupt virtual_size' },
-  'a size of 2^64 - 512': { make: (image) => image.u64(24, (1n << 64n) - 512n), open: 'corrupt virtual_size' },
-  'a size that is no multiple of 512': { make: (image) => image.u64(24, 4097n), open: 'corrupt virtual_size' },
-  'AES encryption': { make: (image) => image.u32(32, 1), open: 'unsupported crypt_method' },
-  'LUKS encryption': { make: (image) => image.u32(32, 2), open: 'unsupported crypt_method' },
-  'an L1 table of no entries': { make: (image) => image.u32(36, 0), open: 'corrupt l1_size' },
-  'an L1 table that is too small': { make: (image) => image.u32(36, 1), open: 'corrupt l1_size' },
-  'an L1 table over 32 MiB': { make: (image) => image.u32(36, 4_194_305), open: 'limit l1_size' },
-  'a refcount table of no clusters': { make: (image) => image.u32(56, 0), open: 'corrupt refcount_table_clusters' },
-  'a refcount table over 8 MiB': { make: (image) => image.u32(56, 2049), open: 'limit refcount_table_clusters' },
-  'too many snapshots': { make: (image) => image.u32(60, 65537), open: 'limit snapshot_count' },
-  'snapshots at offset 0': { make: (image) => image.u64(64, 0n), open: 'corrupt snapshots_offset' },
-  ...Object.fromEntries(
-    Object.entries(offsets).flatMap(([field, at]) => {
-      const places: Record<string, bigint> = {
-        'off a cluster boundary': 0x3200n,
-        negative: 1n << 63n,
-        'overflowing with its length': (1n << 64n) - 4096n,
-        'behind the end of the file': 1n << 40n,
-        'on the header': 0n,
-      }
-      return Object.entries(places).map(([how, place]) => [
-        `${field} ${how}`,
-        { make: (image: PlainImage) => image.u64(at, place), open: `corrupt ${field}` },
-      ])
-    }),
-  ),
-  'the L1 table on the refcount table': { make: (image) => image.u64(40, BigInt(image.at('reftable'))), open: 'corrupt l1_table_offset' },
-  'the snapshot table on the L1 table': { make: (image) => image.u64(64, BigInt(image.at('l1'))), open: 'corrupt snapshots_offset' },
-  'the snapshot table on the refcount table': { make: (image) => image.u64(64, BigInt(image.at('reftable'))), open: 'corrupt snapshots_offset' },
-  'the corrupt bit': { make: (image) => image.u64(72, 2n), check: /./ },
-  'the dirty bit': { make: (image) => image.u64(72, 1n), check: /./ },
-  'an external data file': { make: (image) => image.u64(72, 4n), open: 'unsupported data_file' },
-  'an unknown incompatible feature': { make: (image) => image.u64(72, 1n << 5n), open: 'unsupported incompatible_features' },
-  'the last incompatible feature': { make: (image) => image.u64(72, 1n << 63n), open: 'unsupported incompatible_features' },
-  'extended L2 with small clusters': { make: (image) => image.u64(72, 16n), open: 'corrupt cluster_bits' },
-  'a compression bit without its type': { make: (image) => image.u64(72, 8n), open: 'corrupt compression_type' },
-  'a compression type without its bit': { make: (image) => (image.bytes[104] = 1), open: 'corrupt compression_type' },
-  'an unknown compression type': {
-    make: (image) => {
-      image.u64(72, 8n)
-      image.bytes[104] = 2
-    },
-    open: 'unsupported compression_type',
-  },
-  'refcounts of 128 bits': { make: (image) => image.u32(96, 7), open: 'corrupt refcount_order' },
-  'refcounts of 2^32 - 1 as order': { make: (image) => image.u32(96, 0xffff_ffff), open: 'corrupt refcount_order' },
-  'a header of 103 bytes': { make: (image) => image.u32(100, 103), open: 'corrupt header_length' },
-  'a header of 105 bytes': { make: (image) => image.u32(100, 105), open: 'corrupt header_length' },
-  'a header of 108 bytes': { make: (image) => image.u32(100, 108), open: 'corrupt header_length' },
-  'a header longer than a cluster': { make: (image) => image.u32(100, 4104), open: 'corrupt header_length' },
-  'a header of 2^32 - 8 bytes': { make: (image) => image.u32(100, 0xffff_fff8), open: 'corrupt header_length' },
-}
-
-const extensionDefects: Record<string, Defect> = {
-  'an extension longer than the cluster': {
-    make: (image) => {
-      image.u32(112, 0x12345678)
-      image.u32(116, 0xffff_ffff)
-    },
-    open: 'corrupt extension_length',
-  },
-  'extensions without an end': {
-    make: (image) => void image.extension(112, 0x12345678, new Uint8Array(4096 - 120)),
-    open: 'corrupt extension',
-  },
-  'the same extension twice': {
-    make: (image) => void image.extension(image.extension(112, 0x12345678, new Uint8Array(8)), 0x12345678, new Uint8Array(8)),
-    open: 'corrupt extension',
-  },
-  'a backing format twice': {
-    make: (image) => void image.extension(image.extension(112, 0xe2792aca, Uint8Array.of(114, 97, 119)), 0xe2792aca, Uint8Array.of(114, 97, 119)),
-    open: 'corrupt extension',
-  },
-  'a name of a data file': { make: (image) => void image.extension(112, 0x44415441, Uint8Array.of(47, 120)), open: 'unsupported data_file' },
-  'a pointer to a LUKS header': { make: (image) => void image.extension(112, 0x0537be77, new Uint8Array(16)), open: 'unsupported crypt_method' },
-  'a backing format of no text': { make: (image) => void image.extension(112, 0xe2792aca, Uint8Array.of(0, 1)), open: 'corrupt backing_format' },
-  'a backing format that is too long': { make: (image) => void image.extension(112, 0xe2792aca, new Uint8Array(16).fill(97)), open: 'corrupt backing_format' },
-  'bitmaps with a wrong length': {
-    make: (image) => {
-      image.u64(88, 1n)
-      image.extension(112, 0x23852875, new Uint8Array(16))
-    },
-    open: 'corrupt extension_length',
-  },
-  'bitmaps behind the end of the file': {
-    make: (image) => {
-      image.u64(88, 1n)
-      image.extension(112, 0x23852875, Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 1, 0, 0, 0, 0))
-    },
-    open: 'corrupt bitmaps',
-  },
-  'a bitmap directory on the header': {
-    make: (image) => {
-      image.u64(88, 1n)
-      image.extension(112, 0x23852875, Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0))
-    },
-    open: 'corrupt bitmaps',
-  },
-  'a bitmap directory that is none': {
-    make: (image) => {
-      image.u64(88, 1n)
-      image.extension(112, 0x23852875, Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0x50, 0))
-    },
-    check: /corrupt bitmaps/,
-  },
-}
-
-const entryDefects: Record<string, Defect> = {
-  'an L1 entry with reserved bits': { make: (image) => image.u64(image.at('l1'), 0x4001n | COPIED), read: 'corrupt l1_entry', check: /L1 entry with reserved bits/ },
-  'an L1 entry off a cluster boundary': { make: (image) => image.u64(image.at('l1'), 0x4200n | COPIED), read: 'corrupt l1_entry', check: /not a cluster's start/ },
-  'an L1 entry behind the end of the file': { make: (image) => image.u64(image.at('l1'), (1n << 40n) | COPIED), read: 'corrupt l1_entry', check: /outside the file/ },
-  'an L1 entry without COPIED': { make: (image) => image.u64(image.at('l1'), 0x4000n), check: /COPIED flag disagrees/ },
-  'an L2 entry with reserved bits': { make: (image) => image.entry(0, 0x5002n | COPIED), read: 'corrupt l2_entry', check: /L2 entry with reserved bits/ },
-  'an L2 entry off a cluster boundary': { make: (image) => image.entry(0, 0x5200n | COPIED), read: 'corrupt l2_entry', check: /not a cluster's start/ },
-  'an L2 entry behind the end of the file': { make: (image) => image.entry(0, (1n << 50n) | COPIED), read: 'corrupt l2_entry', check: /outside the file/ },
-  'two guest clusters on one host cluster': { make: (image) => image.entry(5, BigInt(image.at('dataA')) | COPIED), check: /refcount of 1, but 2/ },
-  'COPIED where the refcount is not 1': {
-    make: (image) => {
-      image.entry(5, BigInt(image.at('dataA')) | COPIED)
-      image.refcount(PLACE.dataA, 2)
-    },
-    check: /COPIED flag disagrees/,
-  },
-  'no COPIED where the refcount is 1': { make: (image) => image.entry(0, 0x5000n), check: /COPIED flag disagrees/ },
-  'a used cluster with refcount 0': { make: (image) => image.refcount(PLACE.dataA, 0), check: /refcount of 0, but 1/ },
-  'a saturated refcount': { make: (image) => image.refcount(PLACE.dataA, 0xffff), check: /COPIED flag disagrees/ },
-  'compressed data behind the end of the file': {
-    make: (image) => image.entry(3, image.compressedEntry(1 << 30, 100)),
-    read: 'corrupt compressed_cluster',
-    check: /outside the file|ends after the file/,
-  },
-  'compressed data across the end of the file': {
-    make: (image) => image.entry(3, image.compressedEntry(image.bytes.length - 100, 2000)),
-    check: /ends after the file/,
-  },
-  'a compressed cluster with COPIED': {
-    make: (image) => image.entry(3, image.view().getBigUint64(image.entryAt(3)) | COPIED),
-    read: 'corrupt l2_entry',
-    check: /compressed cluster with the COPIED flag/,
-  },
-  'compressed data that is not deflate': {
-    make: (image) => void image.bytes.fill(0xff, image.at('compressed'), image.at('compressed') + 10),
-    read: 'corrupt a compressed cluster cannot be read: its data is not deflate data',
-  },
-  'compressed data that is short': {
-    // A stored block of four bytes, and the end.
-    make: (image) => image.bytes.set([1, 4, 0, 0xfb, 0xff, 1, 2, 3, 4], image.at('compressed')),
-    read: 'corrupt a compressed cluster cannot be read: it ends after 4 of 4096 bytes',
-  },
-  'the zero flag in version 2': { make: (image) => image.entry(2, 1n), options: { version: 2 }, read: 'corrupt l2_entry', check: /zero flag/ },
-  'an allocated subcluster without a cluster': {
-    make: (image) => image.entry(5, 0n, 1n),
-    options: { extendedL2: true },
-    read: 'corrupt subcluster_bitmap',
-    check: /allocated subclusters and no cluster/,
-  },
-  'a subcluster both allocated and zero': {
-    make: (image) => image.entry(0, BigInt(image.at('dataA')) | COPIED, (1n << 32n) | 1n),
-    options: { extendedL2: true },
-    read: 'corrupt subcluster_bitmap',
-    check: /both allocated and zero/,
-  },
-  'a compressed cluster with subclusters': {
-    make: (image) => image.u64(image.entryAt(3) + 8, 1n),
-    options: { extendedL2: true },
-    read: 'corrupt subcluster_bitmap',
-    check: /compressed cluster with subclusters/,
-  },
-  'the zero flag with extended L2': {
-    make: (image) => image.entry(5, 1n, 0n),
-    options: { extendedL2: true },
-    read: 'corrupt l2_entry',
-    check: /zero flag/,
-  },
-}
-
-const metadata = ['header', 'l1', 'reftable', 'refblock', 'l2', 'snapshots'] as const
-
-const refcountDefects: Record<string, Defect> = {
-  ...Object.fromEntries(
-    metadata.map((place) => [
-      `an L2 entry that points at the ${place}`,
-      { make: (image: PlainImage) => image.entry(5, BigInt(image.at(place)) | COPIED), ...(place === 'header' ? {} : { check: /refer to it/ }) },
-    ]),
-  ),
-  ...Object.fromEntries(
-    metadata.filter((place) => place !== 'header').map((place) => [
-      `an L2 entry that points at the ${place}, with a refcount that agrees`,
-      {
-        make: (image: PlainImage) => {
-          image.entry(5, BigInt(image.at(place)))
-          image.refcount(PLACE[place], 2)
-          if (place === 'l2') image.u64(image.at('l1'), BigInt(image.at('l2')))
-          if (place === 'refblock') return
-        },
-        check: /holds metadata|refer to/,
-      },
-    ]),
-  ),
-  'an L1 entry that points at the header': { make: (image) => image.u64(image.at('l1') + 8, COPIED), check: /refer to it/ },
-  'an L1 entry that points at the refcount block': { make: (image) => image.u64(image.at('l1') + 8, 0x2000n | COPIED), check: /refer/ },
-  'a refcount block off a cluster boundary': { make: (image) => image.u64(image.at('reftable'), 0x2200n), check: /not a cluster's start/ },
-  'a refcount block with reserved bits': { make: (image) => image.u64(image.at('reftable'), 0x2001n), check: /reserved bits/ },
-  'a refcount block behind the end of the file': { make: (image) => image.u64(image.at('reftable') + 8, 1n << 40n), check: /outside the file/ },
-  'a refcount block at 2^63': { make: (image) => image.u64(image.at('reftable'), 1n << 63n), check: /cannot be read|outside the file/ },
-  'a refcount block that is the refcount table': { make: (image) => image.u64(image.at('reftable') + 8, 0x1000n), check: /refcount block that 2 refer to/ },
-  'one refcount block for two ranges': { make: (image) => image.u64(image.at('reftable') + 8, 0x2000n), check: /refcount block that 2 refer to/ },
-}
-
-const snapshotDefects: Record<string, Defect> = {
-  'a snapshot whose L1 table is off a cluster boundary': { make: (image) => image.u64(image.at('snapshots'), 0x9200n), check: /not at a cluster's start/ },
-  'a snapshot whose L1 table is too large': { make: (image) => image.u32(image.at('snapshots') + 8, 0xffff_ffff), check: /too large/ },
-  'a snapshot with too much extra data': { make: (image) => image.u32(image.at('snapshots') + 36, 1025), check: /corrupt snapshots_offset/ },
-  'a snapshot with 2^32 - 1 bytes of extra data': { make: (image) => image.u32(image.at('snapshots') + 36, 0xffff_ffff), check: /corrupt snapshots_offset/ },
-  'a snapshot without the extra data of version 3': { make: (image) => image.u32(image.at('snapshots') + 36, 8), check: /extra data that version 3/ },
-  'a snapshot table that runs over the next cluster': { make: (image) => image.u32(image.at('snapshots') + 12, 0xffff_ffff), check: /refer to it|outside the file/ },
-  'a snapshot L2 table that is the active one': { make: (image) => image.u64(image.at('snapshotL1'), 0x4000n), check: /refer to it/ },
-  'a snapshot whose L1 table is the active one': { make: (image) => image.u64(image.at('snapshots'), 0x3000n), check: /refer to it/ },
-}
-
-const all = { ...headerDefects, ...extensionDefects, ...entryDefects, ...refcountDefects, ...snapshotDefects }
-
 describe('an image is refused for', () => {
-  for (const [name, { make, options, open, read, check }] of Object.entries(all)) {
+  for (const [name, { make, options, open, read, check, imported }] of Object.entries(defects)) {
     test(name, async () => {
       const image = await PlainImage.create(options)
       make(image)
       const outcome = await fate(image)
-      const refusedBy = Object.values(outcome).filter((verdict) => !['opened', 'not opened', 'read', 'sound', 'leaks'].includes(verdict))
-      expect(refusedBy, 'nobody refuses it').not.toEqual([])
-      if (open !== undefined) expect(outcome).toEqual({ open, read: 'not opened', check: open })
+      expect(outcome.imported).not.toBe('imported')
+      if (open !== undefined) expect(outcome).toEqual({ open, read: 'not opened', check: open, imported: open })
       else expect(outcome.open).toBe('opened')
       if (read !== undefined) expect(outcome.read).toBe(read)
       if (check !== undefined) expect(outcome.check).toMatch(check)
+      if (imported !== undefined) expect(outcome.imported).toBe(imported)
     })
   }
 
@@ -325,4 +88,102 @@ describe('an image is refused for', () => {
       expect(check).toBe(open)
     }
   })
+
+  const names: Readonly<Record<string, string>> = {
+    '/etc/passwd': 'unsupported backing_file_name',
+    '/dev/sda': 'unsupported backing_file_name',
+    '../other.qcow2': 'unsupported backing_file_name',
+    'a/../../other.qcow2': 'unsupported backing_file_name',
+    'json:{"driver":"file","filename":"/etc/passwd"}': 'unsupported backing_file_name',
+    'file:/etc/passwd': 'unsupported backing_file_name',
+    'nbd://127.0.0.1/x': 'unsupported backing_file_name',
+    'fat:rw:/': 'unsupported backing_file_name',
+    'ssh://host/x': 'unsupported backing_file_name',
+    'C:\\disk.qcow2': 'unsupported backing_file_name',
+    'a\\b.qcow2': 'unsupported backing_file_name',
+    '/etc/pass\0wd': 'corrupt backing_file_name',
+    'a\nb.qcow2': 'corrupt backing_file_name',
+    'a\u009bb': 'corrupt backing_file_name',
+    '': 'corrupt backing_file_name',
+  }
+  for (const [name, expected] of Object.entries(names)) {
+    test(`the backing name ${JSON.stringify(name)}, even when that file is at hand`, async () => {
+      const image = await PlainImage.create({ backing: name })
+      const base = await PlainImage.create()
+      const layers = [
+        { name: 'hostile.qcow2', format: 'qcow2', file: image.file() },
+        { name, format: 'qcow2', file: base.file() },
+      ] as const
+      expect(await attempt(async () => String((await Disk.open(layers)).sizeBytes))).toBe(expected)
+      expect((await fate(image)).imported).toMatch(/^(unsupported|corrupt) backing_file/)
+    })
+  }
+
+  test('a backing name that is longer than 1023 bytes, leaves cluster 0, or lies on the header or an extension', async () => {
+    const places = [[512, 1024], [4090, 10], [4096, 10], [1 << 20, 10], [40, 10], [111, 10], [120, 10], [512, 0xffff_ffff]] as const
+    for (const [offset, length] of places) {
+      const image = await PlainImage.create({ backing: 'base.qcow2' })
+      image.u64(8, BigInt(offset))
+      image.u32(16, length)
+      expect((await fate(image)).open, `${length} bytes at ${offset}`).toMatch(/^corrupt (backing_file_|extension)/)
+    }
+  })
+
+  test('a backing name that is not UTF-8', async () => {
+    const image = await PlainImage.create({ backing: 'base.qcow2' })
+    image.bytes.set([0xc3, 0x28], 512)
+    expect((await fate(image)).open).toBe('corrupt backing_file_name')
+  })
+
+  test('a backing file without a stated format: it is never probed', async () => {
+    const image = await PlainImage.create({ backing: 'base.qcow2' })
+    image.u32(112, 0)
+    const base = await PlainImage.create()
+    const layers = [
+      { name: 'hostile.qcow2', format: 'qcow2', file: image.file() },
+      { name: 'base.qcow2', format: 'qcow2', file: base.file() },
+    ] as const
+    expect(await attempt(async () => String((await Disk.open(layers)).sizeBytes))).toBe('unsupported backing_format')
+  })
+
+  test('a chain that comes back to itself, by name or by file', async () => {
+    const first = (await PlainImage.create({ backing: 'b.qcow2' })).file()
+    const second = (await PlainImage.create({ backing: 'a.qcow2' })).file()
+    const layer = (name: string, file: typeof first) => ({ name, format: 'qcow2', file }) as const
+    const byName = [layer('a.qcow2', first), layer('b.qcow2', second), layer('a.qcow2', (await PlainImage.create()).file())]
+    const byFile = [layer('c.qcow2', first), layer('b.qcow2', second), layer('a.qcow2', first)]
+    const selfish = (await PlainImage.create({ backing: 'self.qcow2' })).file()
+    const byItself = [layer('self.qcow2', selfish), layer('self.qcow2', selfish)]
+    for (const layers of [byName, byFile, byItself]) {
+      expect(await attempt(async () => String((await Disk.open(layers)).sizeBytes))).toBe('corrupt layers')
+    }
+  })
+})
+
+describe('an image is read and imported in spite of', () => {
+  const harmless: Readonly<Record<string, (image: PlainImage) => void>> = {
+    'unknown compatible features': (image) => image.u64(80, 1n << 63n),
+    'unknown autoclear features': (image) => image.u64(88, 1n << 62n),
+    'lazy refcounts': (image) => image.u64(80, 1n),
+    'an unknown extension': (image) => void image.extension(112, 0x12345678, new Uint8Array(100)),
+    'bitmaps that are not valid any more': (image) => void image.extension(112, 0x23852875, new Uint8Array(24)),
+    'a leaked cluster': (image) => {
+      const bytes = new Uint8Array(image.bytes.length + image.clusterBytes)
+      bytes.set(image.bytes)
+      image.bytes = bytes
+      image.refcount(PLACE.end, 1)
+    },
+    'zeros behind its last cluster': (image) => {
+      const bytes = new Uint8Array(image.bytes.length + 1000)
+      bytes.set(image.bytes)
+      image.bytes = bytes
+    },
+  }
+  for (const [name, make] of Object.entries(harmless)) {
+    test(name, async () => {
+      const image = await PlainImage.create()
+      make(image)
+      expect(await fate(image)).toMatchObject({ open: 'opened', read: 'read', imported: 'imported' })
+    })
+  }
 })
