@@ -68,6 +68,9 @@ export const EXTENTS_LIMIT: u32 = 256
 /** Most clusters that one step of a write allocates: 2 MiB in one piece. */
 export const WRITE_STEP_CLUSTERS: u32 = 32
 
+/** Most L1 entries that are looked at when a disk is opened for writing: those of 16 TiB. */
+export const PREPARED_L1_ENTRIES: u64 = 32768
+
 /** Most runs of freed clusters that wait for a flush. */
 export const FREED_RUN_LIMIT: u32 = 4096
 

@@ -5,8 +5,8 @@
 import { OFFSET_LIMIT_BYTES } from '../limits'
 import { allocate, ensureExchange } from '../memory'
 import { BackingFormat, DiskStatus, Field, Refusal } from './abi'
-import { cacheInit, cacheSupply } from './cache'
-import { chainAdd, chainInit, refuseDisk } from './chain'
+import { cacheInit, cacheSupply, SLICE_BYTES } from './cache'
+import { chainAdd, chainInit, layerCount, refuseDisk } from './chain'
 import { parseHeader } from './header'
 import { Header } from './header-facts'
 import { fillFacts } from './image'
@@ -31,11 +31,16 @@ export function diskAdd(format: i32, fileBytes: f64, headerBytes: u32): i32 {
   const parsed = changetype<Header>(header)
   const refusal = parseHeader(bytes, headerBytes, <u64>fileBytes, parsed)
   if (!fillFacts(parsed)) return refuseDisk(Refusal.LIMIT, Field.MEMORY, 0, 0)
-  return refusal == Refusal.NONE ? chainAdd(parsed, <u64>fileBytes) : refuseDisk(refusal, parsed.field, parsed.value, 0)
+  return refusal == Refusal.NONE ? chainAdd(parsed, <u64>fileBytes) : refuseDisk(refusal, parsed.field, parsed.value, layerCount)
 }
 
 /** Takes the wanted metadata, of which the first `bytes` bytes are in the exchange buffer (fewer only at the end of the file). */
 export function diskSupply(layer: u32, offset: f64, bytes: u32): i32 {
-  if (!cacheSupply(layer, <u64>offset, ensureExchange(bytes), bytes)) return refuseDisk(Refusal.LIMIT, Field.MEMORY, 0, layer)
+  const source = ensureExchange(bytes)
+  if (source == 0) return refuseDisk(Refusal.LIMIT, Field.MEMORY, bytes, layer)
+  // At least one slice, where the file ends before it even: it reads as zeros.
+  for (let at: u32 = 0; at == 0 || at < bytes; at += SLICE_BYTES) {
+    if (!cacheSupply(layer, <u64>offset + at, source + at, bytes - at)) return refuseDisk(Refusal.LIMIT, Field.MEMORY, 0, layer)
+  }
   return DiskStatus.DONE
 }

@@ -6,7 +6,7 @@ import { FREED_RUN_LIMIT, OFFSET_LIMIT_BYTES } from '../limits'
 import { allocate } from '../memory'
 import { DiskFact, DiskStatus, Field, FlushPhase, Refusal, StepKind } from './abi'
 import { be16, be64, put16 } from './bytes'
-import { cacheDirty, cacheDrop, SLICE_BYTES } from './cache'
+import { cacheDirty, cacheDrop, SLICE_BYTES, sliceStart } from './cache'
 import { judgeCluster, layerAt, onFixedStructure, refuseDisk, setFact, tableEntry } from './chain'
 import { OWN_CLUSTER_BITS } from './header-facts'
 import { isKnownMetadata, noteMetadata, REFBLOCK_OWNER } from './known-metadata'
@@ -59,6 +59,7 @@ function findRefcount(cluster: u64): i32 {
   const layer = layerAt(0)
   const block = cluster >> BLOCK_BITS
   refcountAt = 0
+  refcountOffset = 0
   if (block >= blockLimit()) return DiskStatus.DONE
   const entryAt = tableEntry(0, layer.reftableOffset + (block << 3))
   if (entryAt == 0) return DiskStatus.WANT
@@ -90,6 +91,9 @@ export function allocateClusters(want: u32, least: u32): i32 {
   const layer = layerAt(0)
   for (;;) {
     const status = findRefcount(cursor)
+    // The search goes on through the block, so it is read in one piece. Nobody else looks at refcounts meanwhile.
+    if (status == DiskStatus.WANT && refcountOffset != 0)
+      setFact(DiskFact.WANT_BYTES, <f64>(CLUSTER_BYTES - (sliceStart(refcountOffset) & (CLUSTER_BYTES - 1))))
     if (status != DiskStatus.DONE) return status
     if (refcountAt == 0) return DiskStatus.STEP
     // The search stays in one slice of the block.

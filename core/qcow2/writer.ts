@@ -10,7 +10,7 @@
 // host's side: `diskWrite` names a step, the host carries it out in the file and says
 // `diskStepDone`, and only then the tables mention it, so a reader never sees a cluster half made.
 
-import { OFFSET_LIMIT_BYTES, WRITE_STEP_CLUSTERS } from '../limits'
+import { OFFSET_LIMIT_BYTES, PREPARED_L1_ENTRIES, WRITE_STEP_CLUSTERS } from '../limits'
 import { ensureExchange } from '../memory'
 import { DiskFact, DiskStatus, Field, FlushPhase, Refusal, StepKind } from './abi'
 import { be64, put64 } from './bytes'
@@ -39,10 +39,10 @@ export function diskWritable(): i32 {
   return isWritable ? DiskStatus.DONE : refuseDisk(Refusal.LIMIT, Field.MEMORY, 0, 0)
 }
 
-/** Meets every L2 table of the top, so that nothing is ever written over one. DONE, WANT or a refusal. */
+/** Meets the top's L2 tables, the rest as they are used, so that nothing is written over one. DONE, WANT or a refusal. */
 export function diskPrepare(): i32 {
   const layer = layerAt(0)
-  for (; prepared < <u64>layer.l1Entries; prepared++) {
+  for (; prepared < min<u64>(layer.l1Entries, PREPARED_L1_ENTRIES); prepared++) {
     const at = tableEntry(0, layer.l1Offset + (prepared << 3))
     if (at == 0) return DiskStatus.WANT
     const entry = be64(at)

@@ -19,7 +19,7 @@ export interface Layer {
 
 export interface ChainOptions {
   readonly codec?: Codec
-  /** Bound of the metadata cache in bytes; 4 MiB where absent. */
+  /** Bound of the metadata cache in bytes, without the 16 KiB that each layer adds; 4 MiB where absent. */
   readonly cacheBytes?: number
 }
 
@@ -45,6 +45,10 @@ interface OpenLayer {
 }
 
 const CACHE_BYTES = 4 << 20
+/** What every layer adds to the cache: a read of a long chain looks at a slice or two of each. */
+const LAYER_CACHE_BYTES = 16 << 10
+const SLICE_BYTES = 4096
+/** Numbers of slices of one file: more than 2^53 bytes have. */
 const SLICE_SPAN = 2 ** 41
 /** Compressed clusters that lie side by side are read together, up to this. */
 const READ_TOGETHER_BYTES = 1 << 20
@@ -69,7 +73,8 @@ export class Chain {
       throw refusalError(Refusal.DUPLICATE, Field.LAYERS)
     }
     const core = await Core.create()
-    if (core.exports.diskBegin(options.cacheBytes ?? CACHE_BYTES) !== DiskStatus.DONE) throw outOfMemory()
+    const cacheBytes = (options.cacheBytes ?? CACHE_BYTES) + layers.length * LAYER_CACHE_BYTES
+    if (core.exports.diskBegin(cacheBytes) !== DiskStatus.DONE) throw outOfMemory()
     const chain = new Chain(core, options.codec ?? portableCodec)
     // The files are asked side by side; a long chain costs little more than a short one.
     const sizes = await Promise.all(layers.map(({ file }) => file.size()))
@@ -194,7 +199,7 @@ export class Chain {
     const layer = facts[DiskFact.WANT_LAYER]!
     const offset = facts[DiskFact.WANT_OFFSET]!
     const bytes = facts[DiskFact.WANT_BYTES]!
-    const key = layer * SLICE_SPAN + offset / bytes
+    const key = layer * SLICE_SPAN + offset / SLICE_BYTES
     let load = this.#loads.get(key)
     if (load === undefined) {
       load = this.#load(layer, offset, bytes).finally(() => this.#loads.delete(key))
@@ -210,6 +215,11 @@ export class Chain {
     this.core.put(slice.subarray(0, got))
     const answer = this.core.exports.diskSupply(layer, offset, got)
     if (answer < 0) throw this.refusal(answer)
+  }
+
+  /** Resolves when no metadata is on its way into the core any more that was on its way before. */
+  async drainLoads(): Promise<void> {
+    await Promise.allSettled(this.#loads.values())
   }
 
   /** One of the facts that the last call left (`DiskFact`). */

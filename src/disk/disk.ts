@@ -161,8 +161,10 @@ export class Disk {
     await mine
   }
 
+  /** Waits for the reads, and the reads of tables, that began before now. */
   async #drainReads(): Promise<void> {
     await Promise.allSettled(this.#reads)
+    await this.#chain.drainLoads()
   }
 }
 
