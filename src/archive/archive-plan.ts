@@ -4,9 +4,11 @@
 // Layers between them that nothing names are taken together with the one above, so a box makes the same archive before and
 // after its chains are merged. An order that depends on nothing but the record makes the archive repeatable.
 
+import type { Disk } from '../disk/disk.ts'
 import { BoxLiteError } from '../error.ts'
 import type { BoxRecord, SnapshotRecord } from '../operation/record.ts'
-import type { LayerChains } from './layer-chain.ts'
+import type { Chains } from './layer-chain.ts'
+import type { LayerSpan } from './layer-runs.ts'
 import type { ArchivedSnapshot, Manifest } from './manifest.ts'
 
 /** A layer to archive. */
@@ -27,8 +29,11 @@ export interface ArchivePlan {
   readonly live: Manifest['live']
 }
 
+/** What a plan needs to know of a box; layers by the names that `Chains` knows. */
+export type PlannedBox = Pick<BoxRecord, 'live' | 'liveParent' | 'snapshots'>
+
 /** The plan for a box, or for `only` one of its snapshots. */
-export async function planArchive(chains: LayerChains, box: BoxRecord, only: SnapshotRecord | null): Promise<ArchivePlan> {
+export async function planArchive(chains: Chains, box: PlannedBox, only: SnapshotRecord | null): Promise<ArchivePlan> {
   const chosen = only === null ? box.snapshots : [only]
   const tops = [...chosen.map((snapshot) => snapshot.layer), only === null ? box.live : only.layer]
   const named = new Set(tops)
@@ -58,7 +63,7 @@ interface Planning {
   readonly layers: PlannedLayer[]
 }
 
-async function planChain(chains: LayerChains, top: string, { named, places, layers }: Planning): Promise<void> {
+async function planChain(chains: Chains, top: string, { named, places, layers }: Planning): Promise<void> {
   const names = (await chains.names(top)).toReversed()
   let parent: number | null = null
   let depth = 0
@@ -77,6 +82,12 @@ async function planChain(chains: LayerChains, top: string, { named, places, laye
     parent = known ?? layers.length - 1
     depth = 0
   }
+}
+
+/** The part of an open chain that a planned layer stands for. */
+export async function spanOf(chains: Chains, layer: PlannedLayer, disk: Disk): Promise<LayerSpan> {
+  const { format } = await chains.facts(layer.top)
+  return { disk, depth: layer.depth, bottom: layer.parent === null, raw: format === 'raw' }
 }
 
 /** The snapshot of a box with this id or, failing that, this name; `not_found` where there is none. */

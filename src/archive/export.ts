@@ -11,7 +11,7 @@ import type { Held } from '../host.ts'
 import type { BoxRecord } from '../operation/record.ts'
 import { perform, type PerformHost } from '../perform.ts'
 import { DIGESTS_NAME, DigestList, layerMemberName, MANIFEST_NAME } from './archive-members.ts'
-import { type ArchivePlan, findSnapshot, planArchive, type PlannedLayer } from './archive-plan.ts'
+import { type ArchivePlan, findSnapshot, planArchive, type PlannedLayer, spanOf } from './archive-plan.ts'
 import { LayerChains } from './layer-chain.ts'
 import type { LayerSpan } from './layer-runs.ts'
 import { measureLayerStream, writeLayerStream } from './layer-stream.ts'
@@ -143,11 +143,6 @@ export async function digestOfLayer(chains: LayerChains, layer: PlannedLayer, sh
 
 function withSpan<T>(chains: LayerChains, layer: PlannedLayer, work: (span: LayerSpan) => Promise<T>): Promise<T> {
   return chains.read(layer.top, async (disk) => work(await spanOf(chains, layer, disk)))
-}
-
-async function spanOf(chains: LayerChains, layer: PlannedLayer, disk: LayerSpan['disk']): Promise<LayerSpan> {
-  const { format } = await chains.facts(layer.top)
-  return { disk, depth: layer.depth, bottom: layer.parent === null, raw: format === 'raw' }
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

@@ -5,7 +5,6 @@
 // leaves no box, and whatever was written for it is garbage.
 
 import type { Codec } from '../disk/codec.ts'
-import { createImage } from '../disk/create.ts'
 import { Core } from '../core/core.ts'
 import type { LayerFile } from '../host.ts'
 import { importBoxliteArchive } from '../legacy/boxlite-archive.ts'
@@ -13,10 +12,11 @@ import type { BoxCreate, NewLayer, Outcome } from '../operation/operation.ts'
 import { perform, type PerformHost } from '../perform.ts'
 import { DIGESTS_NAME, DigestList, layerMemberName, MANIFEST_NAME } from './archive-members.ts'
 import { ByteReader } from './byte-reader.ts'
-import { type FoundBase, findBase } from './find-base.ts'
+import { findBase } from './find-base.ts'
 import { LayerChains } from './layer-chain.ts'
 import { readLayerHeader, readLayerRuns } from './layer-stream.ts'
 import { decodeManifest, isOwnManifest, type Manifest } from './manifest.ts'
+import { newBoxOperation } from './new-box.ts'
 import { readManifest, type ReadManifest, readSmall } from './small-members.ts'
 import { type ArchiveOptions, Progress } from './progress.ts'
 import { Sha256 } from './sha256.ts'
@@ -82,7 +82,8 @@ class ArchiveImport {
     this.#digests.add(MANIFEST_NAME, sha256.end())
     const outside = manifest.layers[0]?.sha256 ?? null
     const base = outside === null ? null : await findBase(this.#host.store, this.#chains, manifest, sha256, new Progress(this.#options))
-    const operation = this.#operation(manifest, base)
+    const { name, newId } = this.#options
+    const operation = newBoxOperation({ ...manifest, name: name === undefined ? manifest.name : name }, base, newId)
     // The first layer that is in the archive.
     const offset = base === null ? 0 : 1
     const fill = async (index: number, layer: NewLayer, file: LayerFile): Promise<void> => {
@@ -92,48 +93,12 @@ class ArchiveImport {
     return perform(core, operation, { ...this.#host, bulk: { ...this.#host.bulk, fill } })
   }
 
-  #operation(manifest: Manifest, base: FoundBase | null): BoxCreate {
-    const { newId, name } = this.#options
-    const names = manifest.layers.map((_, index) => (index === 0 && base !== null ? base.layer : `${newId()}.qcow2`))
-    const ids = manifest.snapshots.map(() => newId())
-    const at = (list: readonly string[], place: number | null): string | null => (place === null ? null : (list[place] as string))
-    return {
-      kind: 'box.create',
-      boxId: newId(),
-      name: name === undefined ? manifest.name : name,
-      config: manifest.config,
-      layers: manifest.layers.map(({ parent }, index) => ({ name: names[index] as string, parent: at(names, parent) })).slice(base === null ? 0 : 1),
-      image: base?.image ?? null,
-      layerId: newId(),
-      base: at(names, manifest.live.layer),
-      sizeBytes: null,
-      snapshots: manifest.snapshots.map((snapshot, index) => ({
-        id: ids[index] as string,
-        name: snapshot.name,
-        description: snapshot.description,
-        layer: names[snapshot.layer] as string,
-        createdAt: snapshot.createdAt,
-        virtualSizeBytes: String(manifest.layers[snapshot.layer]?.virtualSizeBytes),
-        parent: at(ids, snapshot.parent),
-        consistency: snapshot.consistency,
-      })),
-      liveParent: at(ids, manifest.live.parent),
-    }
-  }
-
   async #fill(manifest: Manifest, index: number, layer: NewLayer, file: LayerFile, sha256: Sha256): Promise<void> {
     const sizeBytes = manifest.layers[index]?.virtualSizeBytes as number
     const member = await this.#expect(layerMemberName(index))
     const reader = new ByteReader(digested(member, sha256))
     if ((await readLayerHeader(reader)) !== BigInt(sizeBytes)) throw damaged(`${member.name} has another size than the manifest says`)
-    const below = layer.parent === null ? null : await this.#chains.facts(layer.parent)
-    await createImage(file, { sizeBytes, ...(below === null ? {} : { backing: { name: layer.parent as string, format: below.format } }) })
-    const chain = await this.#chains.openNew(layer.name, file, layer.parent)
-    try {
-      await readLayerRuns(reader, chain.disk)
-    } finally {
-      await chain.close()
-    }
+    await this.#chains.fillNew(layer, file, sizeBytes, (disk) => readLayerRuns(reader, disk))
     this.#digests.add(member.name, sha256.end())
   }
 

@@ -1,10 +1,12 @@
 // Layers of a home and the chains they form, for reading.
 
 import type { Codec } from '../disk/codec.ts'
+import { createImage } from '../disk/create.ts'
 import { Disk, type Layer } from '../disk/disk.ts'
 import { readImageInfo } from '../disk/info.ts'
 import { BoxLiteError } from '../error.ts'
 import type { LayerFile, Store } from '../host.ts'
+import type { NewLayer } from '../operation/operation.ts'
 
 /** Longest chain, in layers. */
 const CHAIN_LIMIT = 1000
@@ -17,8 +19,27 @@ export interface LayerFacts {
   readonly below: string | null
 }
 
+/** Images that stand on one another, by name. */
+export interface Chains {
+  /** The names of a chain, from the top. */
+  names(top: string): Promise<readonly string[]>
+  facts(name: string): Promise<LayerFacts>
+  /** Opens the disk that `top` and what is below it make, for reading. */
+  open(top: string): Promise<OpenChain>
+}
+
+/** The names of a chain, from the top; `limit` where it is too long, or has no end. */
+export async function chainNames(chains: Pick<Chains, 'facts'>, top: string): Promise<readonly string[]> {
+  const names: string[] = []
+  for (let name: string | null = top; name !== null; name = (await chains.facts(name)).below) {
+    if (names.length === CHAIN_LIMIT) throw new BoxLiteError('limit', `the chain of layer ${top} is longer than ${CHAIN_LIMIT} layers`)
+    names.push(name)
+  }
+  return names
+}
+
 /** The layers of one home. What it has read about a layer it keeps: a layer's header does not change while it is shared. */
-export class LayerChains {
+export class LayerChains implements Chains {
   readonly #store: Store
   readonly #codec: Codec | undefined
   readonly #facts = new Map<string, LayerFacts>()
@@ -28,14 +49,8 @@ export class LayerChains {
     this.#codec = codec
   }
 
-  /** The names of a chain, from the top. */
-  async names(top: string): Promise<readonly string[]> {
-    const names: string[] = []
-    for (let name: string | null = top; name !== null; name = (await this.facts(name)).below) {
-      if (names.length === CHAIN_LIMIT) throw new BoxLiteError('limit', `the chain of layer ${top} is longer than ${CHAIN_LIMIT} layers`)
-      names.push(name)
-    }
-    return names
+  names(top: string): Promise<readonly string[]> {
+    return chainNames(this, top)
   }
 
   async facts(name: string): Promise<LayerFacts> {
@@ -61,7 +76,6 @@ export class LayerChains {
     }
   }
 
-  /** Opens the disk that `top` and what is below it make, for reading. */
   async open(top: string): Promise<OpenChain> {
     const files: LayerFile[] = []
     try {
@@ -73,7 +87,20 @@ export class LayerChains {
     }
   }
 
-  /** The disk of a new layer that is being filled: `file` on top of the chain of `below`. */
+  /** Makes a new layer in the empty `file` and runs `work` on the disk that it and its parent's chain make. Does not sync. */
+  async fillNew(layer: NewLayer, file: LayerFile, sizeBytes: number, work: (disk: Disk) => Promise<void>): Promise<void> {
+    const { name, parent } = layer
+    const backing = parent === null ? {} : { backing: { name: parent, format: (await this.facts(parent)).format } }
+    await createImage(file, { sizeBytes, ...backing })
+    const chain = await this.openNew(name, file, parent)
+    try {
+      await work(chain.disk)
+    } finally {
+      await chain.close()
+    }
+  }
+
+  /** The disk of the layer in `file`, open for writing, on top of the chain of `below`. `file` stays the caller's. */
   async openNew(name: string, file: LayerFile, below: string | null): Promise<OpenChain> {
     const files: LayerFile[] = []
     try {

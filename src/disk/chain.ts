@@ -15,6 +15,8 @@ export interface Layer {
   readonly name: string
   readonly format: 'qcow2' | 'raw'
   readonly file: LayerFile
+  /** The caller followed this image's backing name by rules of its own; whatever it says, the next layer is what it means. */
+  readonly isFollowed?: boolean
 }
 
 export interface ChainOptions {
@@ -333,6 +335,7 @@ function checkBacking(layer: Layer, below: Layer | undefined, facts: Float64Arra
     if (below !== undefined) throw new BoxLiteError('invalid_argument', `${image} has no backing file, but ${below.name} was given for it`)
     return
   }
+  if (layer.isFollowed === true && below !== undefined) return
   if (kind !== BackingName.HOME && kind !== BackingName.PLAIN) throw refusalError(Refusal.NAME, Field.BACKING_FILE_NAME, { image })
   const format = facts[HeaderFact.BACKING_FORMAT]
   if (format !== BackingFormat.RAW && format !== BackingFormat.QCOW2) throw refusalError(Refusal.UNSUPPORTED, Field.BACKING_FORMAT, { image })

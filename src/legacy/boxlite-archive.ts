@@ -9,13 +9,13 @@ import { CLUSTER_BYTES } from '../archive/layer-runs.ts'
 import { copyLayer } from '../archive/layer-copy.ts'
 import { LayerChains } from '../archive/layer-chain.ts'
 import type { ImportOptions } from '../archive/import.ts'
+import { newBoxOperation } from '../archive/new-box.ts'
 import { Progress } from '../archive/progress.ts'
 import { Sha256 } from '../archive/sha256.ts'
 import { readManifest, type ReadManifest } from '../archive/small-members.ts'
 import { damaged } from '../archive/tar-header.ts'
 import type { TarMember, TarReader } from '../archive/tar-reader.ts'
 import { Core } from '../core/core.ts'
-import { createImage } from '../disk/create.ts'
 import { Disk } from '../disk/disk.ts'
 import { readImageInfo } from '../disk/info.ts'
 import { BoxLiteError } from '../error.ts'
@@ -133,32 +133,14 @@ async function publish(host: PerformHost, manifest: BoxliteManifest, aside: stri
   try {
     await checkFlat(source)
     const disk = await Disk.open([{ name: DISK, format: 'qcow2', file: source }], options.codec === undefined ? {} : { codec: options.codec })
-    const name = `${options.newId()}.qcow2`
-    const chains = new LayerChains(host.store, options.codec)
     const progress = new Progress(options)
     progress.begin('import', null)
-    const fill = async (_index: number, layer: NewLayer, file: LayerFile): Promise<void> => {
-      await createImage(file, { sizeBytes: disk.sizeBytes })
-      const target = await chains.openNew(layer.name, file, null)
-      try {
-        await copyLayer({ disk, depth: 1, bottom: true, raw: false }, target.disk, progress)
-      } finally {
-        await target.close()
-      }
-    }
-    const operation: BoxCreate = {
-      kind: 'box.create',
-      boxId: options.newId(),
-      name: options.name === undefined ? manifest.name : options.name,
-      config: manifest.config,
-      layers: [{ name, parent: null }],
-      image: null,
-      layerId: options.newId(),
-      base: name,
-      sizeBytes: null,
-      snapshots: [],
-      liveParent: null,
-    }
+    const chains = new LayerChains(host.store, options.codec)
+    const fill = (_index: number, layer: NewLayer, file: LayerFile): Promise<void> =>
+      chains.fillNew(layer, file, disk.sizeBytes, (target) => copyLayer({ disk, depth: 1, bottom: true, raw: false }, target, progress))
+    const box = { layers: [{ parent: null, virtualSizeBytes: disk.sizeBytes }], snapshots: [], live: { layer: 0, parent: null } }
+    const name = options.name === undefined ? manifest.name : options.name
+    const operation = newBoxOperation({ ...box, name, config: manifest.config }, null, options.newId)
     const outcome = await perform(await Core.create(), operation, { ...host, bulk: { ...host.bulk, fill } })
     await disk.close()
     return outcome
