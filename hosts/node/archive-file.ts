@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { fileError } from '../../src/store/file-error.ts'
+import { fileCall } from './file-call.ts'
 
 const CHUNK_BYTES = 256 * 1024
 const FILE_MODE = 0o600
@@ -14,17 +14,17 @@ const FILE_MODE = 0o600
  */
 export async function writeArchiveFile(path: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`)
-  const file = await call('create', temporary, open(temporary, 'wx', FILE_MODE))
+  const file = await fileCall('create', temporary, open(temporary, 'wx', FILE_MODE))
   try {
     try {
-      for await (const chunk of archive) await call('write', temporary, file.writeFile(chunk))
-      await call('sync', temporary, file.sync())
+      for await (const chunk of archive) await fileCall('write', temporary, file.writeFile(chunk))
+      await fileCall('sync', temporary, file.sync())
     } finally {
       await file.close()
     }
-    await call('rename', path, rename(temporary, path))
+    await fileCall('rename', path, rename(temporary, path))
   } catch (error) {
-    await call('remove', temporary, unlink(temporary))
+    await fileCall('remove', temporary, unlink(temporary))
     throw error
   }
   await syncDirectory(dirname(path))
@@ -32,11 +32,11 @@ export async function writeArchiveFile(path: string, archive: AsyncIterable<Uint
 
 /** The bytes of the file at `path`, which may be a pipe. */
 export async function* readArchiveFile(path: string): AsyncGenerator<Uint8Array, void, undefined> {
-  const file = await call('open', path, open(path, 'r'))
+  const file = await fileCall('open', path, open(path, 'r'))
   try {
     for (;;) {
       const chunk = new Uint8Array(CHUNK_BYTES)
-      const { bytesRead } = await call('read', path, file.read(chunk, 0, chunk.length, null))
+      const { bytesRead } = await fileCall('read', path, file.read(chunk, 0, chunk.length, null))
       if (bytesRead === 0) return
       yield chunk.subarray(0, bytesRead)
     }
@@ -48,19 +48,10 @@ export async function* readArchiveFile(path: string): AsyncGenerator<Uint8Array,
 async function syncDirectory(path: string): Promise<void> {
   // Windows makes a rename durable by itself and cannot sync a directory.
   if (process.platform === 'win32') return
-  const directory: FileHandle = await call('open', path, open(path, 'r'))
+  const directory: FileHandle = await fileCall('open', path, open(path, 'r'))
   try {
-    await call('sync', path, directory.sync())
+    await fileCall('sync', path, directory.sync())
   } finally {
     await directory.close()
-  }
-}
-
-async function call<T>(action: string, path: string, promise: Promise<T>): Promise<T> {
-  try {
-    return await promise
-  } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code
-    throw errno === undefined ? error : fileError(errno, action, path, error)
   }
 }

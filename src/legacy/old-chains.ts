@@ -79,14 +79,18 @@ export class OldChains implements Chains {
             ? ['bases', parts.at(-1)]
             : []
     if (below.length === 0 || below.some((part) => part === undefined || part === '' || part === '.' || part === '..')) {
-      throw new BoxLiteError('unsupported', `${path} stands on '${backing.name}', which is no place of this home`, { facts: { path, backing: backing.name } })
+      throw new BoxLiteError('unsupported', `${path} stands on '${backing.name}', which is no place of this home`, {
+        facts: { path, backing: backing.name },
+      })
     }
     const found = below.join('/')
     for (let depth = 1; depth < below.length; depth++) await this.#expect(below.slice(0, depth).join('/'), 'directory', backing)
     await this.#expect(found, 'file', backing)
     // A header of the prior implementation may state no format; then the place it keeps such files in says it.
     if (backing.format !== null && backing.format !== formatOf(found)) {
-      throw new BoxLiteError('corrupt', `${path} says that ${found} is ${backing.format}`, { facts: { path, backing: found, format: backing.format } })
+      throw new BoxLiteError('corrupt', `${path} says that ${found} is ${backing.format}`, {
+        facts: { path, backing: found, format: backing.format },
+      })
     }
     return found
   }
