@@ -12,11 +12,13 @@ import { refuseInsideHome } from './home-guard.ts'
 export interface NewFileOptions {
   /** Replaces a file that has the name. */
   readonly overwrite: boolean
+  /** By default true: the file and its name are durable at the end. */
+  readonly sync?: boolean
   readonly signal: AbortSignal
 }
 
 /**
- * Makes the file `path` with what `fill` writes; durable when it resolves. After an error or an abort nothing is left.
+ * Makes the file `path` with what `fill` writes; durable when it resolves, but for `sync: false`. After an error or an abort nothing is left.
  * `already_exists` where something has the name and must not be overwritten; `invalid_argument` inside a home.
  */
 export async function writeNewFile(path: string, options: NewFileOptions, fill: (file: LayerFile) => Promise<void>): Promise<void> {
@@ -31,12 +33,12 @@ export async function writeNewFile(path: string, options: NewFileOptions, fill: 
     try {
       await fill(file)
       options.signal.throwIfAborted()
-      await file.sync()
+      if (options.sync !== false) await file.sync()
     } finally {
       await file.close()
     }
     await fileCall('make', path, publish(join(directory, temporary), join(directory, name), options.overwrite))
-    await files.syncDirectory('')
+    if (options.sync !== false) await files.syncDirectory('')
   } catch (error) {
     // The error that brought us here is the one to tell; after a publication there is no temporary file any more.
     await unlink(join(directory, temporary)).catch(() => undefined)

@@ -1,5 +1,6 @@
 import type { FsckFinding, FsckReport } from '../../index.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { count } from '../count.ts'
 import { printable } from '../printable.ts'
 import { homeOption } from './options.ts'
 import { withHome } from './with-box.ts'
@@ -30,7 +31,8 @@ export const homeFsck = defineCommand({
 })
 
 function describe({ clean, findings, remaining, checked }: FsckReport): string[] {
-  const counts = Object.entries(checked).map(([what, count]) => `${count} ${what}`)
+  const { boxes, snapshots, images, layers } = checked
+  const counts = [count(boxes, 'box', 'boxes'), count(snapshots, 'snapshot'), count(images, 'image'), count(layers, 'layer')]
   const lines = findings.map((finding) => describeFinding(finding, remaining !== null))
   if (remaining !== null && remaining.length > 0 && findings.length > 0) {
     lines.push('Still there:', ...remaining.map((finding) => describeFinding(finding, true)))

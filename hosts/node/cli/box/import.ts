@@ -1,4 +1,5 @@
 import { defineCommand, jsonOption } from '../command.ts'
+import { count } from '../count.ts'
 import { readInput } from '../read-input.ts'
 import { describeBox } from './describe-box.ts'
 import { homeOption } from './options.ts'
@@ -28,7 +29,7 @@ export const boxImport = defineCommand({
       return await box.info()
     }).finally(() => progress.end())
     if (options.json === true) terminal.printJson(info)
-    else terminal.print(`Made ${describeBox(info)}, with ${info.snapshotCount} ${info.snapshotCount === 1 ? 'snapshot' : 'snapshots'}`)
+    else terminal.print(`Made ${describeBox(info)}, with ${count(info.snapshotCount, 'snapshot')}`)
     return 0
   },
 })

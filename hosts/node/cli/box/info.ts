@@ -1,4 +1,5 @@
 import { defineCommand, jsonOption } from '../command.ts'
+import { count } from '../count.ts'
 import { formatDate } from '../date.ts'
 import { printable } from '../printable.ts'
 import { formatSize, formatSizeExactly } from '../size.ts'
@@ -21,7 +22,7 @@ export const boxShow = defineCommand({
       `name:       ${printable(info.name ?? '(none)')}`,
       `id:         ${info.id}`,
       `created:    ${info.createdAt === null ? 'not known' : formatDate(info.createdAt)}`,
-      `disk:       ${formatSizeExactly(info.disk.virtualSizeBytes)}, ${info.disk.layerCount} layers`,
+      `disk:       ${formatSizeExactly(info.disk.virtualSizeBytes)}, ${count(info.disk.layerCount, 'layer')}`,
       `own space:  ${formatSize(info.disk.ownBytes)}, since ${since}`,
       `snapshots:  ${info.snapshotCount}`,
       ...(info.attention === null ? [] : [`attention:  ${printable(info.attention)}`]),

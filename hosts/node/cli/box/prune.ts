@@ -1,5 +1,6 @@
 import type { PruneReport } from '../../index.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { count } from '../count.ts'
 import { printable } from '../printable.ts'
 import { describeFinding } from './describe-finding.ts'
 import { homeOption } from './options.ts'
@@ -24,5 +25,5 @@ export const homePrune = defineCommand({
 function describe({ deleted, merged, complete, findings }: PruneReport): string[] {
   const told = findings.flatMap((finding) => describeFinding(finding) ?? []).map((line) => `  ${printable(line)}`)
   if (!complete) return ['Nothing was deleted: not everything in the home can be read.', ...told, "Run 'boxlite fsck' to see more."]
-  return [`Deleted ${deleted} ${deleted === 1 ? 'file' : 'files'}, folded ${merged} ${merged === 1 ? 'layer' : 'layers'}.`, ...told]
+  return [`Deleted ${count(deleted, 'file')}, folded ${count(merged, 'layer')}.`, ...told]
 }

@@ -1,6 +1,7 @@
 import { checkImage, isSound, type CheckReport } from '../../../../src/disk/check.ts'
 import { BoxLiteError, isBoxLiteError } from '../../../../src/error.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { count } from '../count.ts'
 import { parseFormat, withImage } from '../disk-chain.ts'
 import { printable } from '../printable.ts'
 import { formatOption } from './options.ts'
@@ -57,7 +58,7 @@ function describe(name: string, report: CheckReport): string[] {
     [report.checkErrors, 'refcount that cannot be read', 'refcounts that cannot be read'],
     [report.leaks, 'leaked cluster'],
   ] as const
-  const found = counts.flatMap(([count, one, many = `${one}s`]) => (count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]))
+  const found = counts.flatMap(([number, one, many]) => (number === 0 ? [] : [count(number, one, many)]))
   const all = report.corruptions + report.overlooked + report.checkErrors + report.leaks
   return [
     found.length === 0 ? `${name} is clean.` : `${name} has ${found.join(', ')}${isSound(report) ? '; no data is in danger' : ''}.`,

@@ -29,6 +29,7 @@ export const diskConvert = defineCommand({
     compress: { type: 'boolean', short: 'c', help: 'deflate every cluster that gets smaller by it; qcow2 only' },
     ...backingFormatOption,
     ...overwriteOption,
+    'no-sync': { type: 'boolean', help: 'do not wait until the new image is durable' },
     ...jsonOption,
   },
   async run(terminal, options, [source, target]) {
@@ -39,9 +40,10 @@ export const diskConvert = defineCommand({
     if (compress && targetFormat === 'raw') throw usageError('--compress needs --target-format=qcow2', path)
     if (target === '-' && terminal.showsOutput) throw usageError('a terminal does not show a disk well', path, 'Name a file, or pipe the bytes on.')
     const overwrite = options.overwrite === true
+    const wanted = { target: target!, format: targetFormat, compress, overwrite, sync: options['no-sync'] !== true }
     const sizeBytes = await withSource(terminal, source!, async (file) =>
       withDiskFile(file, { format, backingFormat, mode: 'read' }, async (disk) => {
-        await convert(terminal, disk, { target: target!, format: targetFormat, compress, overwrite })
+        await convert(terminal, disk, wanted)
         return disk.sizeBytes
       }),
     )
@@ -61,15 +63,16 @@ interface Target {
   readonly format: ImageFormat
   readonly compress: boolean
   readonly overwrite: boolean
+  readonly sync: boolean
 }
 
-async function convert(terminal: Terminal, disk: DiskSource, { target, format, compress, overwrite }: Target): Promise<void> {
+async function convert(terminal: Terminal, disk: DiskSource, { target, format, compress, overwrite, sync }: Target): Promise<void> {
   const progress = terminal.progress('Converting')
   const work: DiskWorkOptions = { signal: terminal.signal, onProgress: (done) => progress.share(done) }
   const fill = (file: LayerFile): Promise<void> =>
     format === 'raw' ? convertToRaw(disk, file, work) : convertToImage(disk, file, compress ? { ...work, compress: nodeCodec } : work)
   try {
-    if (target !== '-') await writeNewFile(target, { overwrite, signal: terminal.signal }, fill)
+    if (target !== '-') await writeNewFile(target, { overwrite, sync, signal: terminal.signal }, fill)
     else if (format === 'raw') await convertToStream(disk, (bytes) => terminal.writeBytes(bytes), work)
     else {
       await withSpoolFile(async (file) => {

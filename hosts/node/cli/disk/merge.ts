@@ -36,7 +36,7 @@ export const diskMerge = defineCommand({
       await writeNewFile(target, { overwrite: options.output === undefined, signal: terminal.signal }, async (output) => {
         await mergeLayers({ upper: upper!, lower, below, target: output, backing, codec: nodeCodec })
       })
-      return { path: target, merged: lower.name, backing }
+      return { path: options.output ?? file!, merged: lower.name, backing }
     })
     if (options.json === true) terminal.printJson(merged)
     else {
