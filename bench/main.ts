@@ -3,11 +3,15 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
+import { benchChain } from './chain.ts'
 import { benchCheck } from './check.ts'
+import { benchDevice } from './device.ts'
 import { elapsed, markdown, type Table } from './harness.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]>>> = {
   check: benchCheck,
+  device: benchDevice,
+  chain: benchChain,
 }
 
 const asked = process.argv.slice(2)

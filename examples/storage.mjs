@@ -168,7 +168,8 @@ async function examine(homeDir, acknowledged) {
       acknowledged.push(...[...names].filter((name) => !acknowledged.includes(name)))
     }
     const { clean, findings } = await lite.fsck({ repair: true })
-    say(`   fsck: ${clean ? 'clean' : 'NOT CLEAN'}${findings.length === 0 ? '' : `, ${findings.length} leftover file(s) of the interrupted snapshot deleted`}.`)
+    const leftovers = findings.length === 0 ? '' : `; ${findings.length} leftover file(s) of the interrupted snapshot were deleted`
+    say(`   fsck: ${clean ? 'clean' : 'NOT CLEAN'}${leftovers}.`)
     if (lost.length > 0 || wrong > 0 || more > 1 || !clean) throw new Error('a promise was broken')
   } finally {
     await lite.close()
