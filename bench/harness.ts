@@ -27,20 +27,37 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
 }
 
+/** A side that does several things a round, each timed by itself. */
+export interface SteppedSide<Step extends string> {
+  readonly name: string
+  run(round: number): Promise<Readonly<Record<Step, number>>>
+}
+
 /** Runs the sides `rounds` times in turns, after one round that does not count. The first side is ours, the second the reference. */
-export async function compare(sides: readonly Side[], rounds: number): Promise<Measured[]> {
-  const times = sides.map((): number[] => [])
-  for (let round = -1; round < rounds; round++) {
+export async function compareSteps<Step extends string>(sides: readonly SteppedSide<Step>[], rounds: number): Promise<Record<Step, Measured[]>> {
+  const times = sides.map((): Readonly<Record<Step, number>>[] => [])
+  for (let round = 0; round <= rounds; round++) {
     for (const [index, side] of sides.entries()) {
-      const ms = await side.run(round + 1)
-      if (round >= 0) times[index]!.push(ms)
+      const took = await side.run(round)
+      if (round > 0) times[index]!.push(took)
     }
   }
-  const reference = median(times[1] ?? times[0]!)
-  return sides.map(({ name }, index) => {
-    const all = times[index]!
-    return { name, medianMs: median(all), fastestMs: Math.min(...all), slowestMs: Math.max(...all), ratio: median(all) / reference }
-  })
+  const measured: Partial<Record<Step, Measured[]>> = {}
+  for (const step of Object.keys(times[0]![0]!) as Step[]) {
+    const columns = times.map((all) => all.map((one) => one[step]))
+    const reference = median(columns[1] ?? columns[0]!)
+    measured[step] = sides.map(({ name }, index) => {
+      const all = columns[index]!
+      return { name, medianMs: median(all), fastestMs: Math.min(...all), slowestMs: Math.max(...all), ratio: median(all) / reference }
+    })
+  }
+  return measured as Record<Step, Measured[]>
+}
+
+/** `compareSteps` with one step. */
+export async function compare(sides: readonly Side[], rounds: number): Promise<Measured[]> {
+  const stepped = sides.map(({ name, run }) => ({ name, run: async (round: number) => ({ whole: await run(round) }) }))
+  return (await compareSteps(stepped, rounds)).whole
 }
 
 /** How long `work` takes, in milliseconds. */

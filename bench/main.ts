@@ -6,9 +6,11 @@ import { cpus, release, totalmem, type } from 'node:os'
 import { benchChain } from './chain.ts'
 import { benchCheck } from './check.ts'
 import { benchDevice } from './device.ts'
+import { benchSnapshots } from './snapshots.ts'
 import { elapsed, markdown, type Table } from './harness.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]>>> = {
+  snapshots: benchSnapshots,
   check: benchCheck,
   device: benchDevice,
   chain: benchChain,

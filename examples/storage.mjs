@@ -131,7 +131,7 @@ async function workUntilKilled(homeDir, acknowledged) {
   for await (const line of createInterface({ input: child.stdout })) {
     acknowledged.push(line)
     // Somewhere inside the next snapshot, which takes a few milliseconds.
-    if (++count === enough) setTimeout(() => child.kill('SIGKILL'), Math.random() * 5)
+    if (++count === enough) setTimeout(() => child.kill('SIGKILL'), Math.random() * 15)
   }
   const signal = await ended
   if (signal !== 'SIGKILL') throw new Error('the worker ended by itself')
