@@ -1,6 +1,7 @@
 // What the command says about a home, as JSON lines:
 //
-//   {"finding":"garbage","directory":"layers","name":"…","detail":"","deleted":true}
+//   {"finding":"garbage","directory":"layers","name":"…","deleted":true}
+//   {"finding":"unreadable","directory":"boxes","name":"…","reason":15}
 //   {"box":"…","recovered":"cleared"}
 //   {"box":"…","failed":"corrupt","reason":15,"subject":"…","detail":0}
 //
@@ -23,23 +24,23 @@ export function obstacleCount(): u32 {
   return obstacles
 }
 
-/** The REPORT effect, whose fields are next: kind, directory, name, detail, flag. */
+/** The REPORT effect, whose fields are next: kind, directory, name, another name that none of these needs, and a number. */
 export function reportFinding(): void {
   const found = <i32>getInteger()
   const place = <i32>getInteger()
   const name = getBytes()
   const nameBytes = fieldBytes
-  const detail = getBytes()
-  const detailBytes = fieldBytes
-  const flag = getInteger() == 1
+  getBytes()
+  const flag = getInteger()
   findings++
   if (found == Found.UNREADABLE || found == Found.NOT_DELETED) obstacles++
   openLine()
   putWord('finding', findingWord(found))
   putWord('directory', placeWord(place))
   putText('name', name, nameBytes)
-  putText('detail', detail, detailBytes)
-  if (found == Found.GARBAGE) putFlag('deleted', flag)
+  if (found == Found.GARBAGE) putFlag('deleted', flag == 1)
+  else if (found == Found.UNREADABLE) putNumber('reason', <f64>flag)
+  else if (found == Found.NOT_DELETED) putWord('code', codeWord(<i32>flag))
   closeLine()
 }
 
