@@ -23,8 +23,11 @@ interface PublishedRuntime {
   close(): void
 }
 
-/** The published runtime on a copy of `image` (qcow2), or why it cannot be measured. */
-export async function publishedSide(scratch: Scratch, image: string): Promise<{ side: SteppedSide<SnapshotStep>; close: () => void } | { reason: string }> {
+/** A side that has to be closed, or why it cannot be measured. */
+export type Published = { readonly side: SteppedSide<SnapshotStep>; readonly close: () => void } | { readonly reason: string }
+
+/** The published runtime on a copy of `image` (qcow2). */
+export async function publishedSide(scratch: Scratch, image: string): Promise<Published> {
   try {
     await writeFile(scratch.path('package.json'), '{ "private": true }')
     await scratch.run('npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', `@boxlite-ai/boxlite@${publishedVersion}`)

@@ -51,9 +51,10 @@ export async function benchSnapshots(): Promise<Table[]> {
     await lite.close()
     if ('close' in published) published.close()
     const notMeasured = 'reason' in published ? ` The published runtime could not be measured here: ${published.reason}.` : ''
+    const text = `A disk of 10 GiB with 64 MiB of data. Target: at most ${target} times the bare script with promises.`
     return (Object.keys(titles) as SnapshotStep[]).map((step) => ({
       title: titles[step],
-      text: `A disk of 10 GiB with 64 MiB of data. Target: at most ${target} times the bare script with promises. Medians of ${rounds}.${notMeasured}`,
+      text: `${text} Medians of ${rounds}.${notMeasured}`,
       head: ['side', 'median', 'fastest', 'slowest', 'ratio', `target ${target}x`],
       rows: measured[step].map((side, index) => [
         side.name,

@@ -59,7 +59,7 @@ describe('the core', () => {
 })
 
 describe('every source file', () => {
-  const folders = ['core', 'src', 'hosts', 'test', 'bench', 'scripts']
+  const folders = ['core', 'src', 'hosts', 'test', 'bench', 'examples', 'scripts']
   const files = [...folders.flatMap((folder) => filesUnder(folder, /\.m?[jt]s$/)), 'vite.config.ts']
 
   it('has lines of at most 150 columns, no semicolons at their ends and no tabs', () => {
