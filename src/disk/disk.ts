@@ -104,12 +104,16 @@ export class Disk {
     await this.#inTurn((writer) => writer.flush())
   }
 
-  /** Makes the disk larger, to a multiple of 512 bytes. Durable when it resolves, with every write before it. */
-  async grow(sizeBytes: number): Promise<void> {
+  /**
+   * Makes the disk larger, to a multiple of 512 bytes. Durable when it resolves, with every write before it. The new part reads as
+   * zeros. A layer below that is not frozen could grow into it later: with `hidesBelow` the zeros are written down, which takes a table
+   * of 64 KiB for every 512 MiB.
+   */
+  async grow(sizeBytes: number, options: { readonly hidesBelow?: boolean } = {}): Promise<void> {
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes % 512 !== 0 || sizeBytes < this.sizeBytes) {
       throw new BoxLiteError('invalid_argument', 'A disk grows to a larger multiple of 512 bytes', { facts: { sizeBytes, from: this.sizeBytes } })
     }
-    await this.#inTurn((writer) => writer.grow(sizeBytes))
+    await this.#inTurn((writer) => writer.grow(sizeBytes, options.hidesBelow === true))
   }
 
   /** The runs of a range in order, neighbours of one source joined. */

@@ -70,8 +70,8 @@ export class DiskWriter {
     await this.#guarded(() => this.#flush())
   }
 
-  /** Makes the disk larger; the new part reads as zeros whatever lies below. */
-  async grow(sizeBytes: number): Promise<void> {
+  /** Makes the disk larger; the new part reads as zeros whatever lies below, or where `hides` whatever comes to lie there. */
+  async grow(sizeBytes: number, hides: boolean): Promise<void> {
     const chain = this.#chain
     await this.#guarded(async () => {
       const oldBytes = chain.sizeBytes
@@ -80,6 +80,7 @@ export class DiskWriter {
       // A longer backing file must not show through, nor what lies behind the old end in its last cluster.
       const end = Math.min(sizeBytes, Math.max(ceil(oldBytes), chain.belowBytes))
       if (end > oldBytes) await this.zero(oldBytes, end - oldBytes)
+      if (hides) for (let position = oldBytes; position < sizeBytes; ) position = await this.#zeroRun(position, sizeBytes)
       await this.#flush()
       await this.#writeParts(2)
       await this.#sync()

@@ -148,6 +148,21 @@ describe('a disk', () => {
     expect(await checkImage(top.file)).toMatchObject({ corruptions: 0, leaks: 0 })
   })
 
+  it('shows zeros where it grew after a backing file grew too, where that was asked for', async () => {
+    const base = await overlay('base.qcow2', MIB)
+    const top = await overlay('top.qcow2', MIB, base)
+    const disk = await Disk.open([top, base], { writable: true })
+    await disk.grow(2 * MIB - 512, { hidesBelow: true })
+    await disk.close()
+    const below = await Disk.open([base], { writable: true })
+    await below.grow(2 * MIB)
+    await below.write(0, new Uint8Array(2 * MIB).fill(7))
+    await below.close()
+    const bytes = await readAll([top, base])
+    expect(same(bytes.subarray(0, MIB), new Uint8Array(MIB).fill(7))).toBe(true)
+    expect(same(bytes.subarray(MIB), new Uint8Array(MIB - 512))).toBe(true)
+  })
+
   it('opens and reads a chain of 300 layers in a small cache', async () => {
     const layers: Layer[] = []
     const written = [0, 1, 150, 298, 299]

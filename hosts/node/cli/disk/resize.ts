@@ -68,7 +68,8 @@ async function growImage(layers: readonly OpenImage[], target: (fromBytes: numbe
         facts: { path: layers[0]!.name, fromBytes, virtualSizeBytes },
       })
     }
-    await disk.grow(virtualSizeBytes)
+    // A backing file outside a home may be made larger later; it must not show through then.
+    await disk.grow(virtualSizeBytes, { hidesBelow: layers.length > 1 })
     return { fromBytes, virtualSizeBytes }
   } finally {
     await disk.close()
