@@ -138,9 +138,8 @@ export class Chain {
   /** The runs that stand behind a first part of the range, as layers from `depth` down have them. */
   async map(offset: number, length: number, depth: number = 0): Promise<MappedExtent[]> {
     for (;;) {
-      const answer = this.core.exports.diskMap(offset, length, depth)
+      const answer = this.#mapNow(offset, length, depth)
       if (answer > 0) return this.#takeExtents(answer)
-      if (answer < 0) throw this.refusal(answer)
       const facts = this.#facts()
       length = facts[DiskFact.RESUME_LENGTH]!
       depth = facts[DiskFact.RESUME_DEPTH]!
@@ -148,10 +147,19 @@ export class Chain {
     }
   }
 
+  /** How many extents the core found, 0 where it wants metadata first. */
+  #mapNow(offset: number, length: number, depth: number): number {
+    const answer = this.core.exports.diskMap(offset, length, depth)
+    if (answer < 0) throw this.refusal(answer)
+    return answer
+  }
+
   /** Fills `target` with the guest's bytes from `offset` on, as layers from `depth` down have them. */
   async read(offset: number, target: Uint8Array, depth: number = 0): Promise<void> {
     for (let done = 0; done < target.length; ) {
-      const extents = await this.map(offset + done, target.length - done, depth)
+      // Where the metadata is known, which is nearly always, nothing is awaited but the bytes.
+      const known = this.#mapNow(offset + done, target.length - done, depth)
+      const extents = known > 0 ? this.#takeExtents(known) : await this.map(offset + done, target.length - done, depth)
       const jobs: Promise<void>[] = []
       for (let i = 0; i < extents.length; i++) {
         const extent = extents[i]!
