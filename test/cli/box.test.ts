@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Ran, runCli, runProgram, temporaryDirectory } from './run-cli.ts'
+import { type Ran, runCli, runProgram, startCli, temporaryDirectory } from './run-cli.ts'
 
 const cwd = temporaryDirectory()
 const bytes = randomBytes(100_000)
@@ -186,6 +186,24 @@ describe('clone, export and import', () => {
     expect((await refused('import', 'damaged.tar', '--name=x')).code).toBe(1)
     expect((await refused('info', 'x')).err).toMatch(/not found/)
     expect((await refused('export', 'web', 'home/layers/x.tar')).err).toMatch(/is inside the boxlite home/)
+  })
+})
+
+describe('an import that is interrupted', () => {
+  it('ends with 130 and leaves no box and no layer', async () => {
+    const before = readdirSync(join(cwd, 'home/layers')).sort()
+    const child = startCli(['import', '-', '--name=half'], { cwd, env: { BOXLITE_HOME: join(cwd, 'home') } })
+    let err = ''
+    child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    child.stdin!.on('error', () => undefined)
+    // All but the digests: more than a pipe holds, so the command has begun to read when all of it is taken.
+    const archive = readFileSync(join(cwd, 'web.tar'))
+    await new Promise<void>((resolve) => child.stdin!.write(archive.subarray(0, archive.length - 4096), () => resolve()))
+    child.kill('SIGINT')
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130)
+    expect(err).toMatch(/^boxlite: .*\n$/)
+    expect(readdirSync(join(cwd, 'home/layers')).sort()).toEqual(before)
+    expect((await refused('info', 'half')).err).toMatch(/not found/)
   })
 })
 

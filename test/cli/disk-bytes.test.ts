@@ -143,6 +143,9 @@ describe('disk read', () => {
   it('gives a range into a file, which appears whole', async () => {
     await run('disk', 'read', 'base.qcow2', '--offset=1M', '--length=300001', '-o', 'copy')
     expect(readFileSync(join(cwd, 'copy')).equals(bytes)).toBe(true)
+    await run('disk', 'read', 'top.qcow2', '-o', 'ours.raw')
+    expect(readFileSync(join(cwd, 'ours.raw')).equals(readFileSync(join(cwd, 'theirs.raw')))).toBe(true)
+    expect(statSync(join(cwd, 'ours.raw')).blocks * 512).toBeLessThan(4 << 20)
     expect((await runCli(['disk', 'read', 'base.qcow2', '-o', 'copy'], { cwd })).err).toMatch(/^boxlite: copy exists already/)
     await run('disk', 'read', 'base.qcow2', '--length=3', '-o', 'copy', '--overwrite')
     expect(statSync(join(cwd, 'copy')).size).toBe(3)

@@ -1,5 +1,6 @@
+import type { LayerFile } from '../../../../src/host.ts'
 import { defineCommand } from '../command.ts'
-import { lengthOnDisk, parseRange, rangeOptions, type ByteRange } from '../byte-range.ts'
+import { lengthOnDisk, parseRange, rangeOptions } from '../byte-range.ts'
 import { writeNewFile } from '../new-file.ts'
 import type { CommandDisk } from '../open-disk.ts'
 import type { Terminal } from '../terminal.ts'
@@ -30,32 +31,49 @@ export const diskRead = defineCommand({
       throw usageError('a terminal does not show a disk well', path, 'Name a file with --output, or pipe the bytes on.')
     }
     await withChosenDisk(terminal, { command: path, file, options, mode: 'read' }, async (disk) => {
-      if (output === '-') return await copyRange(terminal, disk, range, (bytes) => terminal.writeBytes(bytes))
-      await writeNewFile(output, { overwrite: options.overwrite === true, signal: terminal.signal }, async (target) => {
-        let at = 0
-        await copyRange(terminal, disk, range, async (bytes) => {
-          await target.write(bytes, at)
-          at += bytes.length
-        })
-      })
+      const length = lengthOnDisk(range, disk.sizeBytes)
+      const progress = terminal.progress('Reading')
+      const copy: Copy = { terminal, disk, from: range.offset, length, onProgress: (done) => progress.update(done, length) }
+      try {
+        if (output === '-') await copyToStream(copy)
+        else await writeNewFile(output, { overwrite: options.overwrite === true, signal: terminal.signal }, (target) => copyToFile(copy, target))
+      } finally {
+        progress.end()
+      }
     })
     return 0
   },
 })
 
-async function copyRange(terminal: Terminal, disk: CommandDisk, range: ByteRange, take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-  const length = lengthOnDisk(range, disk.sizeBytes)
+interface Copy {
+  readonly terminal: Terminal
+  readonly disk: CommandDisk
+  readonly from: number
+  readonly length: number
+  readonly onProgress: (doneBytes: number) => void
+}
+
+async function copyToStream(copy: Copy): Promise<void> {
+  await copyRange(copy, copy.from, copy.length, (bytes) => copy.terminal.writeBytes(bytes))
+}
+
+/** Writes what the disk holds; the rest of the file is a hole. */
+async function copyToFile(copy: Copy, target: LayerFile): Promise<void> {
+  await target.truncate(copy.length)
+  for await (const { offset, length, kind } of copy.disk.extents(copy.from, copy.length)) {
+    copy.terminal.signal.throwIfAborted()
+    if (kind === 'data' || kind === 'compressed') await copyRange(copy, offset, length, (bytes, at) => target.write(bytes, at - copy.from))
+  }
+}
+
+async function copyRange(copy: Copy, from: number, length: number, take: (bytes: Uint8Array, offset: number) => Promise<void>): Promise<void> {
+  const { terminal, disk, onProgress } = copy
   const buffer = new Uint8Array(Math.min(CHUNK_BYTES, length))
-  const progress = terminal.progress('Reading')
-  try {
-    for (let done = 0; done < length; done += buffer.length) {
-      terminal.signal.throwIfAborted()
-      const chunk = buffer.subarray(0, length - done)
-      await disk.read(range.offset + done, chunk)
-      await take(chunk)
-      progress.update(done + chunk.length, length)
-    }
-  } finally {
-    progress.end()
+  for (let done = 0; done < length; done += buffer.length) {
+    terminal.signal.throwIfAborted()
+    const chunk = buffer.subarray(0, length - done)
+    await disk.read(from + done, chunk)
+    await take(chunk, from + done)
+    onProgress(from - copy.from + done + chunk.length)
   }
 }
