@@ -1,7 +1,7 @@
 // Compares the content of two disks.
 
 import { inOrder } from './pipeline.ts'
-import { CHUNK_BYTES, type DiskSource, type DiskWorkOptions, checkAborted, dataChunks, type Range, readRange } from './source.ts'
+import { CHUNK_BYTES, ChunkBuffers, type DiskSource, type DiskWorkOptions, checkAborted, dataChunks, type Range } from './source.ts'
 
 /** How two disks compare. */
 export interface Comparison {
@@ -16,13 +16,19 @@ export async function compareDisks(a: DiskSource, b: DiskSource, options: DiskWo
   const sameSize = a.sizeBytes === b.sizeBytes
   const larger = Math.max(a.sizeBytes, b.sizeBytes)
   const found: { firstDifference: number | null } = { firstDifference: null }
+  const buffers = new ChunkBuffers()
   const chunks = untilFound(eitherChunks(dataChunks(a), dataChunks(b)), found, larger, options)
   await inOrder(
     chunks,
-    async (offset) => ({ offset, left: await readPadded(a, offset), right: await readPadded(b, offset) }),
+    async (offset) => {
+      const [left, right] = await Promise.all([readPadded(a, offset, buffers), readPadded(b, offset, buffers)])
+      return { offset, left, right }
+    },
     async ({ offset, left, right }) => {
       const at = found.firstDifference === null ? firstDifference(left, right) : -1
       if (at >= 0) found.firstDifference = offset + at
+      buffers.give(left)
+      buffers.give(right)
     },
   )
   options.onProgress?.(1)
@@ -58,12 +64,11 @@ async function* eitherChunks(a: AsyncGenerator<Range>, b: AsyncGenerator<Range>)
 }
 
 /** One chunk from `offset` on, zeros behind the end of the disk. */
-async function readPadded(source: DiskSource, offset: number): Promise<Uint8Array<ArrayBuffer>> {
+async function readPadded(source: DiskSource, offset: number, buffers: ChunkBuffers): Promise<Uint8Array<ArrayBuffer>> {
   const length = Math.max(0, Math.min(CHUNK_BYTES, source.sizeBytes - offset))
-  if (length === CHUNK_BYTES) return await readRange(source, { offset, length })
-  const bytes = new Uint8Array(CHUNK_BYTES)
+  const bytes = buffers.take(CHUNK_BYTES)
   if (length > 0) await source.read(offset, bytes.subarray(0, length))
-  return bytes
+  return bytes.fill(0, length)
 }
 
 /** Where two chunks first differ, or -1. */

@@ -6,7 +6,7 @@ import type { LayerFile } from '../host.ts'
 import { BulkImage, CLUSTER_BYTES } from './bulk-image.ts'
 import type { Codec } from './codec.ts'
 import { atOnce, inOrder } from './pipeline.ts'
-import { CHUNK_BYTES, type DiskSource, type DiskWorkOptions, dataChunks, isZero, type Range, readRange } from './source.ts'
+import { CHUNK_BYTES, ChunkBuffers, type DiskSource, type DiskWorkOptions, dataChunks, isZero, type Range, readRange } from './source.ts'
 
 /** Granularity in which zeros are left out of raw files, in bytes: qemu-img's, and the block size of most file systems. */
 const SPARSE_BYTES = 4096
@@ -21,16 +21,18 @@ export async function convertToRaw(source: DiskSource, target: LayerFile, option
   const existing = await target.size()
   if (existing !== 0) throw new BoxLiteError('invalid_state', 'A conversion needs an empty file', { facts: { fileBytes: existing } })
   await target.truncate(source.sizeBytes)
+  const buffers = new ChunkBuffers()
   await atOnce(dataChunks(source, options), async (chunk) => {
-    const bytes = await readRange(source, chunk)
+    const bytes = await readRange(source, chunk, buffers.take(chunk.length))
     for (const { offset, length } of dataRuns(bytes, SPARSE_BYTES)) {
       await target.write(bytes.subarray(offset, offset + length), chunk.offset + offset)
     }
+    buffers.give(bytes)
   })
   options.onProgress?.(1)
 }
 
-/** Hands the content of `source` to `write`, in order and whole, zeros too; each piece is waited for and then not used again. */
+/** Hands the content of `source` to `write`, in order and whole, zeros too, one piece after the other. */
 export async function convertToStream(
   source: DiskSource,
   write: (bytes: Uint8Array) => Promise<void>,
@@ -68,10 +70,17 @@ export async function convertToImage(source: DiskSource, target: LayerFile, opti
     throw new BoxLiteError('unsupported', 'This host cannot compress clusters', { remedy: 'Convert without compression.' })
   }
   const image = await BulkImage.begin(target, { sizeBytes: Math.ceil(source.sizeBytes / 512) * 512 })
+  const buffers = new ChunkBuffers()
   await inOrder(
     dataChunks(source, options),
-    async (chunk) => await prepareClusters(await readRange(source, chunk), chunk, deflate),
-    async (clusters) => await writeClusters(image, target, clusters),
+    async (chunk) => {
+      const bytes = await readRange(source, chunk, buffers.take(chunk.length))
+      return { bytes, clusters: await prepareClusters(bytes, chunk, deflate) }
+    },
+    async ({ bytes, clusters }) => {
+      await writeClusters(image, target, clusters)
+      buffers.give(bytes)
+    },
   )
   await image.end()
   options.onProgress?.(1)

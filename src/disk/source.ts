@@ -47,17 +47,39 @@ export function checkAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new BoxLiteError('aborted', 'The work was aborted', { cause: signal.reason })
 }
 
-/** Reads a range into new bytes. */
-export async function readRange(source: DiskSource, { offset, length }: Range): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length)
+/** Reads a range into new bytes, or into `bytes`, which are as long. */
+export async function readRange(source: DiskSource, { offset, length }: Range, bytes = new Uint8Array(length)): Promise<Uint8Array<ArrayBuffer>> {
   await source.read(offset, bytes)
   return bytes
 }
 
-/** Whether all of `bytes` from `start` to `end` is zero. `start` is a multiple of 4. */
+/** Buffers of a chunk each, used again and again: fresh memory costs more than the copy into it. */
+export class ChunkBuffers {
+  readonly #free: Uint8Array<ArrayBuffer>[] = []
+
+  /** A buffer of `length` bytes, at most a chunk, that starts its ArrayBuffer and holds anything. */
+  take(length: number): Uint8Array<ArrayBuffer> {
+    const buffer = this.#free.pop() ?? new Uint8Array(CHUNK_BYTES)
+    return buffer.subarray(0, length)
+  }
+
+  /** Gives a buffer back that nobody uses any more. */
+  give(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#free.push(new Uint8Array(bytes.buffer))
+  }
+}
+
+/** Whether all of `bytes`, which start their ArrayBuffer, is zero from `start`, a multiple of 4, to `end`. */
 export function isZero(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): boolean {
   const words = new Int32Array(bytes.buffer, start, (end - start) >> 2)
-  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false
-  for (let i = end - ((end - start) & 3); i < end; i++) if (bytes[i] !== 0) return false
+  const whole = words.length & ~7
+  let i = 0
+  for (; i < whole; i += 8) {
+    const low = words[i]! | words[i + 1]! | words[i + 2]! | words[i + 3]!
+    const high = words[i + 4]! | words[i + 5]! | words[i + 6]! | words[i + 7]!
+    if ((low | high) !== 0) return false
+  }
+  for (; i < words.length; i++) if (words[i] !== 0) return false
+  for (let at = start + words.length * 4; at < end; at++) if (bytes[at] !== 0) return false
   return true
 }

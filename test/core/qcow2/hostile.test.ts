@@ -17,7 +17,7 @@ async function attempt(work: () => Promise<string>): Promise<string> {
     return await work()
   } catch (error) {
     if (!isBoxLiteError(error)) throw error
-    return `${error.code} ${String(error.facts['field'] ?? error.message)}`
+    return `${error.code} ${String(error.facts['field'] ?? error.facts['method'] ?? error.message)}`
   }
 }
 
