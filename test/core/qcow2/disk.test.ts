@@ -1,39 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import type { LayerFile } from '../../../src/host.ts'
 import { checkImage } from '../../../src/disk/check.ts'
 import { createImage } from '../../../src/disk/create.ts'
 import { Disk, type Extent, type Layer } from '../../../src/disk/disk.ts'
-import { readImageInfo } from '../../../src/disk/info.ts'
-import { mergeLayers } from '../../../src/disk/merge.ts'
+import { CLUSTER_BYTES, MIB, overlay, raw, readAll, same } from './layers.ts'
 import { noise, seeded } from './random.ts'
 import { newFile } from './recording-file.ts'
-
-const MIB = 1 << 20
-const CLUSTER_BYTES = 65536
-
-const qcow2 = (name: string, file: LayerFile): Layer => ({ name, format: 'qcow2', file })
-const raw = (name: string, file: LayerFile): Layer => ({ name, format: 'raw', file })
-
-async function overlay(name: string, sizeBytes: number, below?: Layer): Promise<Layer> {
-  const file = newFile()
-  await createImage(file, { sizeBytes, backing: below === undefined ? null : { name: below.name, format: below.format } })
-  return qcow2(name, file)
-}
-
-async function readAll(layers: readonly Layer[]): Promise<Uint8Array> {
-  const disk = await Disk.open(layers)
-  const bytes = new Uint8Array(disk.sizeBytes)
-  await disk.read(0, bytes)
-  return bytes
-}
 
 async function extentsOf(disk: Disk): Promise<Extent[]> {
   const extents: Extent[] = []
   for await (const extent of disk.extents(0, disk.sizeBytes)) extents.push(extent)
   return extents
 }
-
-const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, at) => byte === b[at])
 
 describe('a disk', () => {
   it('is what an array of bytes is, over layers of different sizes', async () => {
@@ -240,91 +217,5 @@ describe('a disk', () => {
       expect(same(bytes, new Uint8Array(512))).toBe(true)
     }
     await expect(createImage(newFile(), { sizeBytes: 2 ** 51 + 512 })).rejects.toMatchObject({ code: 'invalid_argument' })
-  })
-})
-
-/** A file whose first 16 TiB are in use: the refcount blocks of all its clusters, which say 1, are made up as they are read. */
-class FullFile implements LayerFile {
-  readonly #file = newFile()
-  static readonly blocks = 8192
-  static readonly firstBlock = 5 * CLUSTER_BYTES
-  static readonly ones = new Uint8Array(CLUSTER_BYTES).map((_, at) => at & 1)
-
-  async read(target: Uint8Array, offset: number): Promise<number> {
-    const end = FullFile.firstBlock + FullFile.blocks * CLUSTER_BYTES
-    if (offset < FullFile.firstBlock || offset >= end) return await this.#file.read(target, offset)
-    // Slices and blocks are asked for whole, so a request is of counts or of none.
-    target.set(FullFile.ones.subarray(0, target.length))
-    return target.length
-  }
-
-  async write(source: Uint8Array, offset: number): Promise<void> {
-    await this.#file.write(source, offset)
-  }
-
-  async truncate(length: number): Promise<void> {
-    await this.#file.truncate(length)
-  }
-
-  async size(): Promise<number> {
-    return await this.#file.size()
-  }
-
-  async sync(): Promise<void> {
-    await this.#file.sync()
-  }
-
-  async close(): Promise<void> {
-    await this.#file.close()
-  }
-}
-
-describe('a file that outgrows its refcount table', () => {
-  it('gets a larger one', async () => {
-    const file = new FullFile()
-    await createImage(file, { sizeBytes: MIB })
-    const table = new DataView(new ArrayBuffer(FullFile.blocks * 8))
-    for (let i = 0; i < FullFile.blocks; i++) table.setBigUint64(i * 8, BigInt(FullFile.firstBlock + i * CLUSTER_BYTES))
-    await file.write(new Uint8Array(table.buffer), CLUSTER_BYTES)
-    await file.truncate(2 ** 44)
-    const disk = await Disk.open([qcow2('full.qcow2', file)], { writable: true })
-    await disk.write(100, Uint8Array.of(1, 2, 3))
-    await disk.close()
-    expect((await readImageInfo(file)).refcountTable).toEqual({ offset: 2 ** 44 + CLUSTER_BYTES, clusters: 2 })
-    expect([...(await readAll([qcow2('full.qcow2', file)])).subarray(99, 104)]).toEqual([0, 1, 2, 3, 0])
-    const blockAndCounts = new Uint8Array(16)
-    await file.read(blockAndCounts.subarray(0, 8), 2 ** 44 + CLUSTER_BYTES + FullFile.blocks * 8)
-    expect([...blockAndCounts.subarray(0, 8)]).toEqual([0, 0, 0x10, 0, 0, 0, 0, 0])
-    // Itself, the table's two clusters, the L2 table, the data.
-    await file.read(blockAndCounts, 2 ** 44)
-    expect([...blockAndCounts]).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0])
-  })
-})
-
-describe('a merge', () => {
-  it('shows what the two layers showed, with zeros where the lower one was short', async () => {
-    const base = raw('base.raw', newFile())
-    await base.file.write(noise(seeded(3), 3 * MIB), 0)
-    const lower = await overlay('lower.qcow2', MIB + 512, base)
-    const upper = await overlay('upper.qcow2', 4 * MIB, lower)
-    const random = seeded(9)
-    for (const layers of [[lower, base], [upper, lower, base]]) {
-      const disk = await Disk.open(layers, { writable: true })
-      for (let i = 0; i < 12; i++) {
-        const offset = random(disk.sizeBytes - 40_000)
-        if (i % 4 === 3) await disk.discard(offset, 2 * CLUSTER_BYTES < disk.sizeBytes - offset ? 2 * CLUSTER_BYTES : 100)
-        else await disk.write(offset, noise(random, random(40_000)))
-      }
-      await disk.close()
-    }
-    const before = await readAll([upper, lower, base])
-    const target = newFile()
-    await mergeLayers({ upper, lower, below: [base], target, backing: { name: 'base.raw', format: 'raw' } })
-    expect(same(await readAll([qcow2('merged.qcow2', target), base]), before)).toBe(true)
-    expect(await checkImage(target)).toMatchObject({ corruptions: 0, leaks: 0 })
-    const alone = newFile()
-    await mergeLayers({ upper: qcow2('merged.qcow2', target), lower: base, below: [], target: alone, backing: null })
-    expect(same(await readAll([qcow2('alone.qcow2', alone)]), before)).toBe(true)
-    await expect(mergeLayers({ upper, lower, below: [base], target: newFile(), backing: null })).rejects.toMatchObject({ code: 'invalid_argument' })
   })
 })
