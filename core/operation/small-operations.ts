@@ -4,7 +4,7 @@
 //   box.remove       takeBox ─> [KILL, where forced] ─> remove the record
 //   box.start        takeBox ─> verify the live chain ─> commit with the machine, before it is launched
 //   box.stop         takeBox ─> [KILL ─> commit without the machine]
-//   recover          takeBox
+//   recover          takeBox, and nothing is taken for granted because the caller held its lock before
 
 import { isId } from '../id'
 import { isMachine } from '../record'
@@ -15,7 +15,7 @@ import { fail, failBecause, FAILED, OK } from './frames'
 import { fieldBytes, getInteger, keepBytes, messageEnds } from './message'
 import { findSnapshot, NOWHERE, takeOutSnapshot } from './snapshots'
 import { box, failInput, isActive, needName, Recovered, setMachine, setRecovered } from './state'
-import { takeBoxes } from './take-box'
+import { takeAnew, takeBoxes } from './take-box'
 import { verify } from './verify-chain'
 
 let boxId: usize = 0
@@ -106,5 +106,6 @@ export function boxStop(phase: i32, value: i32): i32 {
 }
 
 export function recover(phase: i32, value: i32): i32 {
-  return phase == 0 ? take() : value
+  if (phase != 0) return value
+  return isId(boxId, boxIdBytes) ? takeAnew(boxId, 1) : failInput('the box id')
 }

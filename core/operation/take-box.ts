@@ -20,6 +20,7 @@ let name: usize = 0
 let nameBytes: u32 = 0
 /** Whether the caller held the box's lock before: its machine is then ours, and as it should be. */
 export let heldBefore = false
+let anew = false
 
 /**
  * Locks the box `existing` (0: none) and reads and recovers it; with it locks a box `made` that is to be made, under a name
@@ -34,7 +35,15 @@ export function takeBoxes(existing: usize, made: usize, newName: usize, newNameB
   name = newName
   nameBytes = newNameBytes
   heldBefore = false
+  anew = false
   return call(Routine.TAKE_BOX, next)
+}
+
+/** Takes a box as if nobody had held its lock before: what an owner does first of all. */
+export function takeAnew(existing: usize, next: i32): i32 {
+  const result = takeBoxes(existing, 0, 0, 0, next)
+  anew = true
+  return result
 }
 
 export function takeBox(phase: i32, value: i32): i32 {
@@ -43,11 +52,11 @@ export function takeBox(phase: i32, value: i32): i32 {
       return lockBox(first, 1)
     case 1:
       if (value != Status.OK) return notLocked(value, Reason.LOCKED_BOX, first, ID_BYTES)
-      if (first == source) heldBefore = getInteger() == 1
+      if (first == source) heldBefore = getInteger() == 1 && !anew
       return second == 0 ? lockHome(HomeMode.SHARED, 3) : lockBox(second, 2)
     case 2:
       if (value != Status.OK) return notLocked(value, Reason.LOCKED_BOX, second, ID_BYTES)
-      if (second == source) heldBefore = getInteger() == 1
+      if (second == source) heldBefore = getInteger() == 1 && !anew
       return lockHome(HomeMode.SHARED, 3)
     case 3:
       if (value != Status.OK) return notLocked(value, Reason.LOCKED_HOME, 0, 0)

@@ -16,3 +16,19 @@ export function encodeText(text: string): Uint8Array {
   }
   return Uint8Array.from(bytes)
 }
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The text that `encodeText` made these bytes of. Throws a `TypeError` for bytes that it never makes. */
+export function decodeText(bytes: Uint8Array): string {
+  let text = ''
+  let start = 0
+  for (let at = 0; at + 2 < bytes.length; at++) {
+    if (bytes[at] !== 0xed || bytes[at + 1]! < 0xa0) continue
+    const unit = 0xd000 | ((bytes[at + 1]! & 0x3f) << 6) | (bytes[at + 2]! & 0x3f)
+    text += decoder.decode(bytes.subarray(start, at)) + String.fromCharCode(unit)
+    start = at + 3
+    at += 2
+  }
+  return text + decoder.decode(start === 0 ? bytes : bytes.subarray(start))
+}

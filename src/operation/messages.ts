@@ -55,7 +55,7 @@ const inspect = "Run 'boxlite fsck' to see what is wrong in the home."
 function words(reason: number, operation: Operation, { subject, detail, boxId, cause }: Case): Words {
   switch (reason) {
     case Reason.EFFECT:
-      return { message: `${operation.kind} failed and changed nothing: ${messageOf(cause)}`, ...remedyOf(cause) }
+      return { message: `${operation.kind} failed: ${messageOf(cause)}`, ...remedyOf(cause) }
     case Reason.BAD_NAME:
       return { message: nameMessage(detail, operation.kind.startsWith('snapshot') ? 'Snapshot' : 'Box', subject), remedy: 'Choose another name.' }
     case Reason.BAD_INPUT:

@@ -1,9 +1,7 @@
 // Messages over the boundary: a sequence of fields whose order both sides know. A number is an f64, bytes and
 // text are a u32 length and that many bytes, all little-endian and unaligned. Text is UTF-8.
 
-import { encodeText } from '../core/text.ts'
-
-const decoder = new TextDecoder('utf-8', { fatal: true })
+import { decodeText, encodeText } from '../core/text.ts'
 
 /** Builds a message; reused from message to message. */
 export class MessageWriter {
@@ -82,6 +80,6 @@ export class MessageReader {
   }
 
   text(): string {
-    return decoder.decode(this.bytes())
+    return decodeText(this.bytes())
   }
 }

@@ -202,12 +202,15 @@ async function foldHeads(fold: { upper: string; lower: string; below: readonly s
 
 /** The operation that makes an empty box of 1 MiB, layer `10 * box`. */
 export function makeBox(box: number, more: Partial<BoxCreate> = {}): BoxCreate {
-  const defaults = { name: `box${box}`, config: { n: box }, layers: [], image: null, base: null, sizeBytes: 1 << 20, snapshots: [], liveParent: null }
+  const empty = { layers: [], image: null, base: null, sizeBytes: 1 << 20, snapshots: [], liveParent: null }
+  const defaults = { name: `box${box}`, config: { n: box }, ...empty }
   return { kind: 'box.create', boxId: id(box), layerId: id(10 * box), ...defaults, ...more }
 }
 
-export const snapshotCreate = (number: number, name: string, box = 1) =>
-  ({ kind: 'snapshot.create', boxId: id(box), name, description: `about ${name}`, snapshotId: id(number), layerId: id(number + 1), nowMs: 1000 }) as const
+export const snapshotCreate = (number: number, name: string, box = 1) => {
+  const ids = { boxId: id(box), snapshotId: id(number), layerId: id(number + 1) }
+  return { kind: 'snapshot.create', ...ids, name, description: `about ${name}`, nowMs: 1000 } as const
+}
 
 export const snapshotRestore = (number: number, snapshot: string, keep: string | null = null) =>
   ({
