@@ -43,26 +43,25 @@ export function merge(phase: i32, value: i32): i32 {
   switch (phase) {
     case Phase.BEGIN:
       mergedCount = 0
-      index = 0
       return temporary == 0 ? failInput('the temporary id') : scan(Phase.SCANNED)
     case Phase.SCANNED:
       if (!scanComplete) return OK
       findOwners()
+      index = entryCount
       return next()
     case Phase.LOCKED:
-      if (usersLocked) return beginFold(index, temporary, Phase.FOLDED)
-      index++
-      return next()
+      return usersLocked ? beginFold(index, temporary, Phase.FOLDED) : next()
     default:
       mergedCount++
-      index++
       return next()
   }
 }
 
+/** The last entries first: the scan goes down each chain, and a fold costs what lies below it. */
 function next(): i32 {
   if (<u64>mergedCount >= limit) return OK
-  for (; index < entryCount; index++) {
+  while (index > 0) {
+    index--
     const entry = entryAt(index)
     if (entry.format != STATE && !entry.named && entry.children == 1) return beginLockUsers(entry.child, Phase.LOCKED)
   }

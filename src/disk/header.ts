@@ -44,23 +44,30 @@ export async function readHead(file: LayerFile, length: number): Promise<Uint8Ar
   return bytes
 }
 
+// Parsing one header is one call that waits for nothing, so one core serves everybody: a long chain has many headers.
+let parser: Promise<Core> | undefined
+
 /** Parses the header of `file`; refuses what `parseHeader` of the core refuses. `image` names it in messages. */
 export async function readHeader(file: LayerFile, image?: string): Promise<ParsedHeader> {
-  const core = await Core.create()
+  parser ??= Core.create()
+  const core = await parser
   const fileBytes = await file.size()
-  const refusal = await readHeaderBytes(file, fileBytes, (bytes) => {
+  let parsed: ParsedHeader | null = null
+  await readHeaderBytes(file, fileBytes, (bytes) => {
     core.exports.reset()
     core.put(bytes)
-    const answer = core.exports.imageParse(bytes.length, fileBytes)
-    return { refusal: answer, neededBytes: headerFacts(core)[HeaderFact.NEEDED_BYTES]! }
+    const refusal = core.exports.imageParse(bytes.length, fileBytes)
+    const facts = headerFacts(core)
+    if (refusal === Refusal.NONE) {
+      parsed = {
+        facts,
+        backingName: textAt(core, facts, HeaderFact.BACKING_NAME_AT, HeaderFact.BACKING_NAME_BYTES),
+        backingFormat: textAt(core, facts, HeaderFact.BACKING_FORMAT_AT, HeaderFact.BACKING_FORMAT_BYTES),
+      }
+    } else if (refusal !== Refusal.MORE) throw headerError(core, refusal, image)
+    return { refusal, neededBytes: facts[HeaderFact.NEEDED_BYTES]! }
   })
-  const facts = headerFacts(core)
-  if (refusal !== Refusal.NONE) throw headerError(core, refusal, image)
-  return {
-    facts,
-    backingName: textAt(core, facts, HeaderFact.BACKING_NAME_AT, HeaderFact.BACKING_NAME_BYTES),
-    backingFormat: textAt(core, facts, HeaderFact.BACKING_FORMAT_AT, HeaderFact.BACKING_FORMAT_BYTES),
-  }
+  return parsed!
 }
 
 /** A copy of the facts about the header that `core` parsed last. */

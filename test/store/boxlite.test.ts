@@ -1,4 +1,5 @@
 // The public API on every host that runs in Node.
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,8 @@ import { openNodeStore } from '../../hosts/node/home.ts'
 import { nodeHost } from '../../hosts/node/host.ts'
 import { BoxLite } from '../../hosts/node/index.ts'
 import type { BoxHost } from '../../src/box-host.ts'
+import { BoxLite as BoxLiteOn } from '../../src/boxlite.ts'
+import type { Box } from '../../src/box.ts'
 import { portableCodec } from '../../src/disk/codec.ts'
 import { isBoxLiteError } from '../../src/error.ts'
 import { MemoryHome, MemoryStore } from '../../src/store/memory-store.ts'
@@ -32,6 +35,48 @@ describeBoxLite('Node', async () => {
   const host: BoxHost = { ...nodeHost, openStore: () => openNodeStore(homeDir), nowMs: () => NOW_MS }
   return { host, store: () => openNodeStore(homeDir), discard: () => rm(directory, { recursive: true }) }
 })
+
+describe('a box that was snapshotted for a long time', () => {
+  it('leaves no unnamed layer with a single child after one prune', async () => {
+    const home = new MemoryHome()
+    let ids = 0
+    const lite = await BoxLiteOn.open({
+      openStore: async () => new MemoryStore(home),
+      codec: portableCodec,
+      newId: () => (++ids).toString(16).padStart(32, '0'),
+      nowMs: () => NOW_MS,
+    })
+    const box = await lite.create({ diskSizeGb: 1 / 1024 })
+    for (let round = 0; round < 500; round++) {
+      const disk = await box.disk()
+      await disk.write((round % 16) * 65536, new Uint8Array(512).fill(round % 256))
+      await disk.close()
+      await box.snapshot.create(`s${round}`)
+      if (round !== 250) await box.snapshot.remove(`s${round}`)
+    }
+    const before = await contents(box)
+    expect(home.layers.size).toBe(501)
+    const { merged, deleted, findings } = await lite.prune()
+    expect([merged, deleted, new Set(findings.map(({ kind }) => kind))]).toEqual([499, 499, new Set(['garbage'])])
+    // The one that a snapshot names, and the disk.
+    expect(home.layers.size).toBe(2)
+    expect(await contents(box)).toBe(before)
+    expect((await lite.fsck()).findings).toEqual([])
+    await lite.close()
+  })
+})
+
+async function contents(box: Box): Promise<string> {
+  const disks = [await box.disk({ writable: false }), await box.snapshot.disk('s250')]
+  const hash = createHash('sha256')
+  for (const disk of disks) {
+    const bytes = new Uint8Array(disk.sizeBytes)
+    await disk.read(0, bytes)
+    await disk.close()
+    hash.update(bytes)
+  }
+  return hash.digest('hex')
+}
 
 describe('the package on Node', () => {
   it('opens a home by its directory and imports a file by its path', async () => {

@@ -70,10 +70,12 @@ async function clone(box) {
   await act(['clone', box.name, name, from ?? ''], () => box.clone(from === null ? { name } : { name, snapshot: from }))
 }
 
+const clones = async () => (await lite.list()).filter(({ name }) => name?.startsWith(`${own}-`))
+
 async function drop() {
-  const clones = (await lite.list()).filter(({ name }) => name?.startsWith(`${own}-clone-`) || name?.startsWith(`${prefix}-clone-`))
-  if (clones.length === 0) return
-  const { name } = any(clones)
+  const present = await clones()
+  if (present.length === 0) return
+  const { name } = any(present)
   await act(['drop', name], () => lite.remove(name))
 }
 
@@ -82,12 +84,12 @@ const common = await lite.get(shared)
 say('ready')
 for (;;) {
   const dice = randomInt(20)
-  const crowded = (await box.snapshot.list()).length > 6
+  const crowded = (await box.snapshot.list()).length > 4
   if (dice < 6) await tryWrite()
   else if (dice < 10 && !crowded) await snapshot(box)
   else if (dice < 12 || crowded) await removeOne(box)
   else if (dice < 14) await restore(box)
-  else if (dice < 15) await clone(box)
+  else if (dice < 15 && (await clones()).length < 3) await clone(box)
   else if (dice < 16) await drop()
   else if (dice < 17) await act(['prune'], () => lite.prune())
   else if (dice < 19) await snapshot(common)
