@@ -75,6 +75,7 @@ describe('create', () => {
     expect(await refused('create', '--disk=over.qcow2')).toMatchObject({ code: 1, err: expect.stringMatching(/boxlite disk convert/) as string })
     expect(await refused('create', '--disk=absent')).toMatchObject({ code: 1, err: expect.stringMatching(/absent: it does not exist/) as string })
     expect((await refused('create', '--size=bogus')).code).toBe(64)
+    expect((await refused('create', '--format=raw')).err).toMatch(/--format needs --disk/)
   })
 })
 

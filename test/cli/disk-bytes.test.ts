@@ -211,7 +211,7 @@ describe('disk map', () => {
 })
 
 describe('disk resize', () => {
-  it('grows an image, whose new part reads as zeros', async () => {
+  it('grows an image, whose new part reads as zeros whatever lies below', async () => {
     await run('disk', 'create', 'small.qcow2', '-b', 'base.qcow2', '-F', 'qcow2')
     expect(await run('disk', 'resize', 'small.qcow2', '+1000')).toBe('Resized small.qcow2 from 16 MiB (16777216 bytes) to 16 MiB (16778240 bytes)\n')
     expect(JSON.parse(await run('disk', 'resize', '--json', 'small.qcow2', '40M'))).toEqual({
@@ -219,6 +219,8 @@ describe('disk resize', () => {
       fromBytes: (16 << 20) + 1024,
       virtualSizeBytes: 40 << 20,
     })
+    await run('disk', 'resize', 'base.qcow2', '40M')
+    await run('disk', 'write', 'base.qcow2', '--offset=20M', '--input=bytes')
     const { stdout } = await runCli(['disk', 'read', 'small.qcow2', '--offset=16M'], { cwd })
     expect(stdout.equals(Buffer.alloc(24 << 20))).toBe(true)
     await qemu('qemu-img', 'check', '-q', 'small.qcow2')
@@ -226,7 +228,7 @@ describe('disk resize', () => {
 
   it('makes a qcow2 image no smaller, and a raw one only when it is told to', async () => {
     const { err } = await runCli(['disk', 'resize', 'base.qcow2', '1M'], { cwd })
-    expect(err).toMatch(/^boxlite: base\.qcow2 has 16777216 bytes, and a qcow2 image is not made smaller\./)
+    expect(err).toMatch(/^boxlite: base\.qcow2 has 41943040 bytes, and a qcow2 image is not made smaller\./)
     writeFileSync(join(cwd, 'r.raw'), 'x')
     truncateSync(join(cwd, 'r.raw'), 4096)
     expect((await runCli(['disk', 'resize', '-f', 'raw', 'r.raw', '512'], { cwd })).err).toMatch(/the last 3584 would be lost\. Say --shrink/)

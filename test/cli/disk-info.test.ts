@@ -91,6 +91,16 @@ describe('disk info', () => {
     expect(err).toMatch(/^boxlite: plain\.raw: magic is not that of a qcow2 image\./)
   })
 
+  it('takes no image of another form for raw, unless it is told to', async () => {
+    for (const form of ['vmdk', 'vhdx', 'vpc', 'vdi', 'qed']) {
+      await qemuImg('create', '-q', '-f', form, `other.${form}`, '1M')
+      const { code, err } = await runCli(['disk', 'info', `other.${form}`], { cwd })
+      expect({ form, code }).toEqual({ form, code: 1 })
+      expect(err).toMatch(new RegExp(`^boxlite: other.${form} looks like an image of the form (VMDK|VHDX|VHD|VDI|QED)\\. Convert it first`))
+    }
+    expect(await info('-f', 'raw', 'other.vmdk')).toMatchObject({ format: 'raw' })
+  })
+
   it('opens nothing but the image, whatever it names', async () => {
     for (const file of ['absolute.qcow2', 'a.qcow2', 'onlink.qcow2', 'onpipe.qcow2', 'unstated.qcow2']) {
       expect(await info(file)).toMatchObject({ path: file })

@@ -6,6 +6,7 @@ import { printable } from '../../hosts/node/cli/printable.ts'
 import { Progress } from '../../hosts/node/cli/progress.ts'
 import { formatSize, formatSizeExactly, parseSize } from '../../hosts/node/cli/size.ts'
 import { drawTable } from '../../hosts/node/cli/table.ts'
+import { Terminal, type TerminalStreams } from '../../hosts/node/cli/terminal.ts'
 import { drawTree, type TreeNode } from '../../hosts/node/cli/tree.ts'
 
 describe('a size', () => {
@@ -112,6 +113,12 @@ describe('progress', () => {
 
   it('is not redrawn faster than anyone reads', () => {
     expect(draw(Array.from({ length: 1000 }, (_, i) => [i, 1000] as const)).split('\r').length).toBeLessThan(20)
+  })
+
+  it('is silent where standard error is no terminal', () => {
+    const stream = { isTTY: false, on: () => undefined, write: () => expect.unreachable() }
+    const terminal = new Terminal({ stdin: stream, stdout: stream, stderr: stream, env: {} } as unknown as TerminalStreams)
+    terminal.progress('Copying').update(1, 2)
   })
 
   it('that never began leaves the line alone', () => {

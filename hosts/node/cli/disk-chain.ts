@@ -11,13 +11,13 @@ import type { LayerFile } from '../../../src/host.ts'
 import { createNodeFileSystem } from '../fs.ts'
 import { fileCall } from '../file-call.ts'
 import { refuseInsideHome } from './home-guard.ts'
+import { formatByMagic } from './image-magic.ts'
 import { usageError } from './usage-error.ts'
 
 export type ImageFormat = 'qcow2' | 'raw'
 
 /** The same limit as for the chain of a box. */
 const CHAIN_LIMIT_LAYERS = 1000
-const QCOW2_MAGIC = [0x51, 0x46, 0x49, 0xfb] as const
 
 /** An open image: what `Disk` takes as a layer. */
 export interface OpenImage {
@@ -38,7 +38,7 @@ export async function withImage<T>(path: string, options: ImageOptions, use: (im
   if (options.mode === 'write') await refuseInsideHome(directory)
   const file = await createNodeFileSystem(directory).open(name, options.mode)
   try {
-    return await use({ name: path, format: options.format ?? (options.mode === 'write' ? 'qcow2' : await formatByMagic(file)), file })
+    return await use({ name: path, format: options.format ?? (options.mode === 'write' ? 'qcow2' : await formatByMagic(file, path)), file })
   } finally {
     await file.close()
   }
@@ -116,12 +116,6 @@ async function openBacking(files: ReturnType<typeof createNodeFileSystem>, image
 
 function refusal(code: 'unsupported' | 'corrupt' | 'limit', image: string, name: string, why: string, remedy: string): BoxLiteError {
   return new BoxLiteError(code, `${image} backs on ${name}, ${why}`, { remedy, facts: { image, backing: name } })
-}
-
-async function formatByMagic(file: LayerFile): Promise<ImageFormat> {
-  const bytes = new Uint8Array(QCOW2_MAGIC.length)
-  await file.read(bytes, 0)
-  return QCOW2_MAGIC.every((byte, i) => bytes[i] === byte) ? 'qcow2' : 'raw'
 }
 
 /** Where an image that a person named is: symbolic links are followed here, and nowhere below. */

@@ -1,6 +1,7 @@
 import { defineCommand, jsonOption } from '../command.ts'
 import { parseFormat } from '../disk-chain.ts'
 import { parseSize } from '../size.ts'
+import { usageError } from '../usage-error.ts'
 import { describeBox } from './describe-box.ts'
 import { homeOption } from './options.ts'
 import { withHome } from './with-box.ts'
@@ -26,6 +27,7 @@ export const boxCreate = defineCommand({
   async run(terminal, options) {
     const format = parseFormat(options.format, '--format', path)
     const { disk, size, name } = options
+    if (format !== null && disk === undefined) throw usageError('--format needs --disk', path)
     const progress = terminal.progress('Copying the disk')
     const info = await withHome(terminal, options.home, async (lite) => {
       const box = await lite.create({
