@@ -1,6 +1,7 @@
 // The public API: boxes in a home.
 
 import { importBox, type ImportOptions } from './archive/import.ts'
+import type { ArchiveOptions } from './archive/progress.ts'
 import type { BoxHost } from './box-host.ts'
 import { boxInfo, type BoxInfo } from './box-info.ts'
 import { Box, type RemoveOptions } from './box.ts'
@@ -8,6 +9,8 @@ import { openDiskSource, type CopyOptions, type DiskSource } from './disk-source
 import { BoxLiteError, isBoxLiteError } from './error.ts'
 import { checkHome, type FsckOptions, type FsckReport } from './fsck.ts'
 import { boxNotFound, HomeAccess, type BoxReading } from './home-access.ts'
+import { adoptBox, type OldHome } from './legacy/adopt.ts'
+import type { OldRecovery } from './legacy/recover-old-box.ts'
 import { listBoxes } from './name-index.ts'
 import type { Finding, Recovery } from './operation/operation.ts'
 import { pruneHome, type PruneReport } from './prune.ts'
@@ -37,7 +40,7 @@ export interface CreateOptions extends CopyOptions {
 }
 
 /** What `BoxLite.import` takes. */
-export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId'>
+export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId' | 'nowMs'>
 
 const DEFAULT_DISK_GB = 10
 const READ_AT_ONCE = 64
@@ -144,9 +147,22 @@ export class BoxLite {
   /** Makes a box of an archive, given in chunks. A damaged or hostile one is refused and leaves no box. */
   async import(archive: AsyncIterable<Uint8Array>, options: BoxImportOptions = {}): Promise<Box> {
     const { host, performer } = this.#home
-    const { record } = await importBox(performer, archive, { ...options, newId: () => host.newId(), codec: host.codec })
+    const given = { newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec }
+    const { record } = await importBox(performer, archive, { ...options, ...given })
     this.#home.names.note(record.id, record.name)
     return new Box(this.#home, record.id, record.name)
+  }
+
+  /**
+   * Makes a box, named by its old id, of one of a home of the prior implementation. `busy` while a machine of it may be alive,
+   * `invalid_state` where it needs a person's attention first. A snapshot that was interrupted there is settled; nothing else changes.
+   */
+  async adopt(home: OldHome, boxId: string, options: ArchiveOptions = {}): Promise<{ readonly box: Box; readonly recovery: OldRecovery }> {
+    const { host, performer } = this.#home
+    const given = { newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec }
+    const { record, recovery } = await adoptBox(performer, home, boxId, { ...options, ...given })
+    this.#home.names.note(record.id, record.name)
+    return { box: new Box(this.#home, record.id, record.name), recovery }
   }
 
   /** Gives back the space of everything that no box reaches, and folds layers that nothing names. `busy` while others work in the home. */

@@ -213,6 +213,9 @@ describe('the exported names', () => {
       'FsckProgress',
       'FsckReport',
       'FsckSeverity',
+      'OldFateName',
+      'OldHome',
+      'OldRecovery',
       'OpenDiskOptions',
       'OpenOptions',
       'PruneReport',
@@ -226,6 +229,9 @@ describe('the exported names', () => {
       'SnapshotTree',
       'Snapshots',
       'isBoxLiteError',
+      'openOldHome',
+      'readArchiveFile',
+      'writeArchiveFile',
     ])
   })
 })

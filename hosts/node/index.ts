@@ -4,6 +4,8 @@ import { BoxLite as BoxLiteOn, type OpenOptions } from '../../src/boxlite.ts'
 import { nodeHost } from './host.ts'
 
 export type { ArchiveProgress, ArchiveStage } from '../../src/archive/progress.ts'
+export type { OldHome } from '../../src/legacy/adopt.ts'
+export type { OldFateName, OldRecovery } from '../../src/legacy/recover-old-box.ts'
 export type { BoxDisk, OpenDiskOptions } from '../../src/box-disk.ts'
 export type { BoxDetails, BoxInfo, SnapshotInfo, SnapshotNode, SnapshotTree } from '../../src/box-info.ts'
 export type { Box, BoxExportOptions, CloneOptions, RemoveOptions } from '../../src/box.ts'
@@ -15,6 +17,8 @@ export type { FsckFinding, FsckOptions, FsckProgress, FsckReport, FsckSeverity }
 export type { Finding, Recovery } from '../../src/operation/operation.ts'
 export type { Consistency } from '../../src/operation/record.ts'
 export type { PruneReport } from '../../src/prune.ts'
+export { readArchiveFile, writeArchiveFile } from './archive-file.ts'
+export { openOldHome } from './old-home.ts'
 export type { SnapshotCreateOptions, SnapshotRestoreOptions, Snapshots } from '../../src/snapshots.ts'
 
 /** Boxes in a home of this machine. */

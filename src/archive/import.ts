@@ -29,6 +29,8 @@ export interface ImportOptions extends ArchiveOptions {
   readonly name?: string | null
   /** Gives new ids: 32 random lower-case hex digits each. */
   readonly newId: () => string
+  /** When the box is made, in milliseconds since 1970: the `createdAt` of its configuration. */
+  readonly nowMs: number
   readonly codec?: Codec
 }
 
@@ -82,8 +84,8 @@ class ArchiveImport {
     this.#digests.add(MANIFEST_NAME, sha256.end())
     const outside = manifest.layers[0]?.sha256 ?? null
     const base = outside === null ? null : await findBase(this.#host.store, this.#chains, manifest, sha256, new Progress(this.#options))
-    const { name, newId } = this.#options
-    const operation = newBoxOperation({ ...manifest, name: name === undefined ? manifest.name : name }, base, newId)
+    const { name = manifest.name, newId, nowMs } = this.#options
+    const operation = newBoxOperation({ ...manifest, name, config: { ...manifest.config, createdAt: nowMs } }, base, newId)
     // The first layer that is in the archive.
     const offset = base === null ? 0 : 1
     const fill = async (index: number, layer: NewLayer, file: LayerFile): Promise<void> => {

@@ -27,6 +27,8 @@ export interface OldHome {
 export interface AdoptOptions extends ArchiveOptions {
   /** Gives new ids: 32 random lower-case hex digits each. */
   readonly newId: () => string
+  /** When the box is made, in milliseconds since 1970: the `createdAt` of its configuration. */
+  readonly nowMs: number
   readonly codec?: Codec
 }
 
@@ -102,7 +104,7 @@ interface Copying {
 
 async function copyBox(core: Core, host: PerformHost, { chains, boxId, box, options }: Copying): Promise<BoxRecord> {
   const plan = await planArchive(chains, box, null)
-  const operation = newBoxOperation({ ...plan, name: boxId, config: {} }, null, options.newId)
+  const operation = newBoxOperation({ ...plan, name: boxId, config: { createdAt: options.nowMs } }, null, options.newId)
   const progress = new Progress(options)
   progress.begin('adopt', null)
   const targets = new LayerChains(host.store, options.codec)

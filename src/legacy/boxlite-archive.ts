@@ -139,8 +139,8 @@ async function publish(host: PerformHost, manifest: BoxliteManifest, aside: stri
     const fill = (_index: number, layer: NewLayer, file: LayerFile): Promise<void> =>
       chains.fillNew(layer, file, disk.sizeBytes, (target) => copyLayer({ disk, depth: 1, bottom: true, raw: false }, target, progress))
     const box = { layers: [{ parent: null, virtualSizeBytes: disk.sizeBytes }], snapshots: [], live: { layer: 0, parent: null } }
-    const name = options.name === undefined ? manifest.name : options.name
-    const operation = newBoxOperation({ ...box, name, config: manifest.config }, null, options.newId)
+    const { name = manifest.name, newId, nowMs } = options
+    const operation = newBoxOperation({ ...box, name, config: { ...manifest.config, createdAt: nowMs } }, null, newId)
     const outcome = await perform(await Core.create(), operation, { ...host, bulk: { ...host.bulk, fill } })
     await disk.close()
     return outcome

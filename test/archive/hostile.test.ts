@@ -17,7 +17,7 @@ const archive = Buffer.from(await collect(exportBox(home.host, (await makeSmallB
 async function refusal(bytes: Uint8Array): Promise<BoxLiteError | null> {
   const target = new TestHome()
   try {
-    await importBox(target.host, chunked(bytes, 40_000), { newId })
+    await importBox(target.host, chunked(bytes, 40_000), { newId, nowMs: 1 })
     expect(await target.garbage()).toEqual([])
     return null
   } catch (error) {
@@ -266,7 +266,7 @@ describe('a failing source or store', () => {
       throw failure
     }
     const target = new TestHome()
-    await expect(importBox(target.host, source(), { newId })).rejects.toMatchObject({ code: 'io' })
+    await expect(importBox(target.host, source(), { newId, nowMs: 1 })).rejects.toMatchObject({ code: 'io' })
     expect([await target.store.list('boxes'), await target.store.list('layers')]).toEqual([[], []])
   })
 
@@ -279,7 +279,7 @@ describe('a failing source or store', () => {
         ended = true
       }
     }
-    await expect(importBox(new TestHome().host, source(), { newId })).rejects.toMatchObject({ code: 'corrupt' })
+    await expect(importBox(new TestHome().host, source(), { newId, nowMs: 1 })).rejects.toMatchObject({ code: 'corrupt' })
     expect(ended).toBe(true)
   })
 })

@@ -18,7 +18,7 @@ const exported = async (home: TestHome, box: BoxRecord, options?: ExportOptions)
   Buffer.from(await collect(exportBox(home.host, box.id, options)))
 
 const imported = async (home: TestHome, archive: Uint8Array, options: Partial<ImportOptions> = {}): Promise<BoxRecord> =>
-  (await importBox(home.host, chunked(archive, 10_000), { newId, ...options })).record
+  (await importBox(home.host, chunked(archive, 10_000), { newId, nowMs: 1, ...options })).record
 
 /** The members of an archive, as the system's tar unpacks them. */
 function unpacked(archive: Buffer): Map<string, Buffer> {
@@ -36,7 +36,7 @@ describe('an archive', () => {
     const other = new TestHome()
     const copy = await imported(other, archive)
     const contents = (await home.contents(box.id)) as Record<string, unknown>
-    expect(await other.contents(copy.id)).toEqual({ ...contents, config: { image: 'base', cpus: 2, labels: { app: 'b', team: 'a' } } })
+    expect(await other.contents(copy.id)).toEqual({ ...contents, config: { image: 'base', cpus: 2, labels: { app: 'b', team: 'a' }, createdAt: 1 } })
     expect(await other.garbage()).toEqual([])
   })
 

@@ -12,7 +12,7 @@ const exported = async (home: TestHome, box: BoxRecord, options?: ExportOptions)
   Buffer.from(await collect(exportBox(home.host, box.id, options)))
 
 const imported = async (home: TestHome, archive: Uint8Array, options: Partial<ImportOptions> = {}): Promise<BoxRecord> =>
-  (await importBox(home.host, chunked(archive, 10_000), { newId, ...options })).record
+  (await importBox(home.host, chunked(archive, 10_000), { newId, nowMs: 1, ...options })).record
 
 async function addImage(home: TestHome, work: (disk: Disk) => Promise<void>, imageId: string): Promise<void> {
   const fill = (_index: number, _layer: unknown, file: LayerFile): Promise<void> => fillImage(file, MIB, work)

@@ -44,7 +44,7 @@ function makeOldBox(home: OldHome): void {
 async function adopt(old: OldHome, target: TestHome): Promise<Adoption> {
   const home = await openOldHome(old.root)
   try {
-    return await adoptBox(target.host, home, old.box, { newId })
+    return await adoptBox(target.host, home, old.box, { newId, nowMs: 1 })
   } finally {
     await home.files.close()
   }
@@ -180,7 +180,7 @@ describe('adoption', () => {
       },
     }
     const target = new TestHome()
-    await expect(adoptBox(target.host, { ...home, files }, old.box, { newId })).rejects.toThrow('bad sector')
+    await expect(adoptBox(target.host, { ...home, files }, old.box, { newId, nowMs: 1 })).rejects.toThrow('bad sector')
     expect([await target.store.list('layers'), await target.store.list('boxes')]).toEqual([[], []])
     await home.files.close()
   })

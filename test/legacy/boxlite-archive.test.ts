@@ -67,7 +67,7 @@ function compressed(bytes: Buffer, options: readonly string[] = []): Buffer {
 }
 
 async function imported(home: TestHome, archive: Uint8Array, options: Partial<ImportOptions> = {}): Promise<BoxRecord> {
-  return (await importBox(home.host, chunked(archive, 9999), { newId, ...options })).record
+  return (await importBox(home.host, chunked(archive, 9999), { newId, nowMs: 1, ...options })).record
 }
 
 async function refusal(archive: Uint8Array): Promise<unknown> {
@@ -120,7 +120,7 @@ describe('a .boxlite archive', () => {
     const record = await imported(home, pack({ 'manifest.json': JSON.stringify({ ...fields, version }), 'disk.qcow2': disk }))
     expect((await home.read(record.live)).equals(content)).toBe(true)
     const more = version >= 3 ? { cpus: 2, memoryMib: 512, workingDir: '/srv', cmd: ['sh'] } : {}
-    expect(record.config).toEqual({ image: 'alpine:latest', ...more })
+    expect(record.config).toEqual({ image: 'alpine:latest', ...more, createdAt: 1 })
   })
 
   it('is imported though its disk lacks what qemu-img check wants', async () => {
