@@ -71,6 +71,7 @@ export namespace Field {
   export const LAYERS: i32 = 32
   export const WRITABLE_FORM: i32 = 33
   export const MEMORY: i32 = 34
+  export const CHECK_WORK: i32 = 35
 }
 
 /** What a backing file name is. The store follows home names only, the disk tool plain ones too. */

@@ -161,11 +161,7 @@ export function fetch(c: Check, slice: Slice, offset: u64, bytes: u32, wantedByt
   const skip = offset - slice.fileOffset
   if (offset >= slice.fileOffset && skip < <u64>slice.loadedBytes && <u64>bytes <= <u64>slice.loadedBytes - skip) return slice.buffer + <usize>skip
   const wanted = <u32>min<u64>(slice.capacityBytes, max<u64>(wantedBytes, bytes))
-  c.workBytes += wanted
-  if (c.workBytes > c.workLimitBytes) {
-    c.fail(Refusal.LIMIT, Field.MEMORY, c.workBytes)
-    return 0
-  }
+  if (!work(c, wanted)) return 0
   if (offset >= c.fileBytes) {
     memory.fill(slice.buffer, 0, wanted)
     slice.fileOffset = offset
@@ -177,6 +173,14 @@ export function fetch(c: Check, slice: Slice, offset: u64, bytes: u32, wantedByt
   c.readOffset = offset
   c.readBytes = min(slice.capacityBytes, max(wanted, READ_AHEAD_BYTES))
   return 0
+}
+
+/** Enters work into the account; false, and the end of the check, when it is more than an image of this size can be worth. */
+export function work(c: Check, bytes: u64): bool {
+  c.workBytes += bytes
+  if (c.workBytes <= c.workLimitBytes) return true
+  c.fail(Refusal.LIMIT, Field.CHECK_WORK, c.workBytes)
+  return false
 }
 
 /** The bytes that `slice` has from `offset` on, which `fetch` has just given. */

@@ -4,7 +4,7 @@
 
 import { be64 } from './bytes'
 import { Finding } from './check-abi'
-import { CELL_DATA, CELL_L2, CELL_METADATA, Check, count, fetch, loadedFrom } from './check-state'
+import { CELL_DATA, CELL_L2, CELL_METADATA, Check, count, fetch, loadedFrom, work } from './check-state'
 import { contradicts, Stored, storedOf } from './check-refcounts'
 
 const COPIED: u64 = 1 << 63
@@ -46,6 +46,8 @@ export function walkL1(c: Check): bool {
 
 function enterL2(c: Check, place: u64, entry: u64): bool {
   const l2Offset = entry & OFFSET_MASK
+  // A table may be walked without being read: many L1 entries can name the one that is in memory.
+  if (!work(c, c.clusterBytes)) return false
   // QEMU judges no COPIED flags in a table whose refcount it cannot read, or at 0, which it takes for none here.
   c.judgesCopied = c.active && l2Offset != 0
   if (c.judgesCopied) {

@@ -54,6 +54,7 @@ export const Field = {
   LAYERS: 32,
   WRITABLE_FORM: 33,
   MEMORY: 34,
+  CHECK_WORK: 35,
 } as const
 
 export const BackingName = {
