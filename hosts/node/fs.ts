@@ -235,7 +235,7 @@ function checkOwn(path: string, stats: Stats, mode: OpenMode): void {
   if (!stats.isFile()) throw new BoxLiteError('io', `Cannot open ${path}: it is not a regular file`, { facts: { path } })
   if (mode !== 'read' && stats.nlink > 1) {
     throw new BoxLiteError('io', `Cannot open ${path} for writing: the same file has other names`, {
-      remedy: 'Give this home its own copy of the file: copy it, then rename the copy over it.',
+      remedy: 'Give this name a file of its own: copy the file, then rename the copy over it.',
       facts: { path, names: stats.nlink },
     })
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { runCli, runProgram, temporaryDirectory } from './run-cli.ts'
@@ -53,6 +53,9 @@ describe('disk create', () => {
     writeFileSync(join(cwd, 'victim'), 'precious')
     symlinkSync('victim', join(cwd, 'link'))
     expect((await runCli(['disk', 'create', 'link', '1M'], { cwd })).err).toContain('link exists already')
+    const { code, err } = await runCli(['disk', 'create', '--overwrite', 'link', '1M'], { cwd })
+    expect({ code, err }).toEqual({ code: 1, err: 'boxlite: link is not a regular file, and is not replaced. Name another file.\n' })
+    expect(readFileSync(join(cwd, 'victim'), 'utf8')).toBe('precious')
   })
 
   it('refuses a backing file that is absent, elsewhere, or a link', async () => {

@@ -8,6 +8,7 @@ import { basename, dirname } from 'node:path'
 import { readImageInfo, type ImageInfo } from '../../../src/disk/info.ts'
 import { BoxLiteError } from '../../../src/error.ts'
 import type { LayerFile } from '../../../src/host.ts'
+import type { FileSystem } from '../../../src/store/file-system.ts'
 import { createNodeFileSystem } from '../fs.ts'
 import { fileCall } from '../file-call.ts'
 import { refuseInsideHome } from './home-guard.ts'
@@ -34,14 +35,7 @@ export interface ImageOptions {
 
 /** Opens one image, runs `use` and closes it. Nothing else is opened. */
 export async function withImage<T>(path: string, options: ImageOptions, use: (image: OpenImage) => Promise<T>): Promise<T> {
-  const { directory, name } = await placeOf(path)
-  if (options.mode === 'write') await refuseInsideHome(directory)
-  const file = await createNodeFileSystem(directory).open(name, options.mode)
-  try {
-    return await use({ name: path, format: options.format ?? (options.mode === 'write' ? 'qcow2' : await formatByMagic(file, path)), file })
-  } finally {
-    await file.close()
-  }
+  return await withTop(path, options, use)
 }
 
 /** Like `withImage`, with the whole chain below the image; `backingFormat` stands in where a header states no format. */
@@ -50,9 +44,7 @@ export async function withChain<T>(
   options: ImageOptions & { readonly backingFormat: ImageFormat | null },
   use: (layers: readonly OpenImage[]) => Promise<T>,
 ): Promise<T> {
-  return await withImage(path, options, async (top) => {
-    const { directory, name } = await placeOf(path)
-    const files = createNodeFileSystem(directory)
+  return await withTop(path, options, async (top, files, name) => {
     const layers: OpenImage[] = [top]
     const seen = new Set([name])
     try {
@@ -73,6 +65,24 @@ export async function withChain<T>(
       for (const { file } of layers.slice(1)) await file.close()
     }
   })
+}
+
+/** Opens the image that a person named, in the directory that it is in: symbolic links are followed here, and nowhere below. */
+async function withTop<T>(
+  path: string,
+  { format, mode }: ImageOptions,
+  use: (image: OpenImage, files: FileSystem, name: string) => Promise<T>,
+): Promise<T> {
+  const real = await fileCall('open', path, realpath(path))
+  if (mode === 'write') await refuseInsideHome(dirname(real))
+  const files = createNodeFileSystem(dirname(real))
+  const file = await files.open(basename(real), mode)
+  try {
+    const known = format ?? (mode === 'write' ? 'qcow2' : await formatByMagic(file, path))
+    return await use({ name: path, format: known, file }, files, basename(real))
+  } finally {
+    await file.close()
+  }
 }
 
 /** `--format` and its like: one of the two formats, or null where it was not given. */
@@ -101,7 +111,7 @@ function checkBacking(image: string, backing: NonNullable<ImageInfo['backing']>,
   return { name, format: known }
 }
 
-async function openBacking(files: ReturnType<typeof createNodeFileSystem>, image: string, name: string): Promise<LayerFile> {
+async function openBacking(files: FileSystem, image: string, name: string): Promise<LayerFile> {
   try {
     return await files.open(name, 'read')
   } catch (error) {
@@ -116,10 +126,4 @@ async function openBacking(files: ReturnType<typeof createNodeFileSystem>, image
 
 function refusal(code: 'unsupported' | 'corrupt' | 'limit', image: string, name: string, why: string, remedy: string): BoxLiteError {
   return new BoxLiteError(code, `${image} backs on ${name}, ${why}`, { remedy, facts: { image, backing: name } })
-}
-
-/** Where an image that a person named is: symbolic links are followed here, and nowhere below. */
-async function placeOf(path: string): Promise<{ directory: string; name: string }> {
-  const real = await fileCall('open', path, realpath(path))
-  return { directory: dirname(real), name: basename(real) }
 }

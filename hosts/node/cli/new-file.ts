@@ -10,7 +10,7 @@ import { fileCall } from '../file-call.ts'
 import { refuseInsideHome } from './home-guard.ts'
 
 export interface NewFileOptions {
-  /** Replaces a file that has the name. */
+  /** Replaces a regular file that has the name, and nothing else. */
   readonly overwrite: boolean
   /** By default true: the file and its name are durable at the end. */
   readonly sync?: boolean
@@ -26,8 +26,10 @@ export async function writeNewFile(path: string, options: NewFileOptions, fill: 
   await refuseInsideHome(directory)
   const files = createNodeFileSystem(directory)
   const name = basename(path)
-  if (!options.overwrite && (await files.kind(name)) !== null) throw taken(path)
-  const temporary = `.${name.slice(0, 100)}.${randomBytes(6).toString('hex')}.tmp`
+  const kind = await files.kind(name)
+  if (kind !== null && !options.overwrite) throw taken(path)
+  if (kind !== null && kind !== 'file') throw notAFile(path)
+  const temporary = `.boxlite-${randomBytes(8).toString('hex')}.tmp`
   const file = await files.open(temporary, 'create')
   try {
     try {
@@ -63,6 +65,10 @@ async function publish(temporary: string, path: string, overwrite: boolean): Pro
     }
   }
   await rename(temporary, path)
+}
+
+function notAFile(path: string): BoxLiteError {
+  return new BoxLiteError('invalid_argument', `${path} is not a regular file, and is not replaced`, { remedy: 'Name another file.', facts: { path } })
 }
 
 function taken(path: string): BoxLiteError {

@@ -20,8 +20,8 @@ export const diskConvert = defineCommand({
   path,
   summary: 'copy an image with all it backs on into one new image',
   details:
-    "The new image has no backing file, and what is zero takes no space in it. '-' is standard input or output; a stream is spooled to a " +
-    'temporary file where it has to be read or written out of order, which a raw stream that goes out has not.',
+    "The new image has no backing file, and what is zero takes no space in it. '-' is standard input or output; such a stream passes " +
+    'through a temporary file (in TMPDIR), but for raw output, which does not need it.',
   operands: ['SOURCE', 'TARGET'],
   options: {
     ...formatOption,
