@@ -4,5 +4,5 @@ import { BoxLiteError } from '../error.ts'
 
 /** A `corrupt` error that says why a compressed cluster cannot be read. */
 export function badCluster(method: 'deflate' | 'zstd', reason: string, cause?: unknown): BoxLiteError {
-  return new BoxLiteError('corrupt', `a compressed cluster cannot be read: ${reason}`, { facts: { method }, cause })
+  return new BoxLiteError('corrupt', `a compressed cluster cannot be read: ${reason}`, { facts: { field: 'compressed_cluster', method }, cause })
 }

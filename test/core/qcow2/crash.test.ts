@@ -104,6 +104,38 @@ describe('a disk that is written', () => {
     })
   }
 
+  it('has its old or its new L1 table after a crash at any moment of its growth', async () => {
+    const file = new RecordingFile()
+    await createImage(file, { sizeBytes, backing: { name: 'base.raw', format: 'raw' } })
+    await file.sync()
+    const disk = await Disk.open(chain(file), { writable: true })
+    await disk.write(5, Uint8Array.of(1, 2, 3))
+    await disk.flush()
+    const from = file.log.length
+    await disk.write(sizeBytes - 3, Uint8Array.of(4, 5, 6))
+    await disk.grow(600 << 20)
+    await disk.write((600 << 20) - 3, Uint8Array.of(7, 8, 9))
+    await disk.close()
+    const random = seeded(8)
+    const sizes = new Set<number>()
+    for (let position = from; position <= file.log.length; position++) {
+      for (let state = 0; state < 12; state++) {
+        const percent = [0, 50, 100][state % 3]!
+        const image = await crashed(file.log, position, state % 2 === 0 ? 512 : 4096, () => random(100) < percent)
+        expect(await checkImage(image)).toMatchObject({ corruptions: 0, checkErrors: 0 })
+        const reopened = await Disk.open(chain(image))
+        const bytes = new Uint8Array(5)
+        await reopened.read(4, bytes)
+        expect([...bytes]).toEqual([baseBytes[4], 1, 2, 3, baseBytes[8]])
+        await reopened.read(reopened.sizeBytes - 5, bytes)
+        const isOld = reopened.sizeBytes === sizeBytes
+        expect(['0,0,0,0,0', isOld ? '0,0,4,5,6' : '0,0,7,8,9']).toContain(bytes.join())
+        sizes.add(reopened.sizeBytes)
+      }
+    }
+    expect([...sizes].sort((a, b) => a - b)).toEqual([sizeBytes, 600 << 20])
+  })
+
   it('takes no more writes after a write or a sync failed, and goes on reading', async () => {
     for (const failing of ['write', 'sync'] as const) {
       const file = new RecordingFile()

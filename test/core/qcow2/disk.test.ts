@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import type { LayerFile } from '../../../src/host.ts'
 import { checkImage } from '../../../src/disk/check.ts'
 import { createImage } from '../../../src/disk/create.ts'
 import { Disk, type Extent, type Layer } from '../../../src/disk/disk.ts'
-import { CLUSTER_BYTES, MIB, overlay, raw, readAll, same } from './layers.ts'
+import { CLUSTER_BYTES, MIB, overlay, qcow2, raw, readAll, same } from './layers.ts'
 import { noise, seeded } from './random.ts'
 import { newFile } from './recording-file.ts'
 
@@ -10,6 +11,43 @@ async function extentsOf(disk: Disk): Promise<Extent[]> {
   const extents: Extent[] = []
   for await (const extent of disk.extents(0, disk.sizeBytes)) extents.push(extent)
   return extents
+}
+
+const layerName = (number: number): string => `${String(number).padStart(4, '0')}.qcow2`
+
+/** An image with another backing file in its header. */
+class RenamedBacking implements LayerFile {
+  readonly #image: LayerFile
+  readonly #header = newFile()
+  readonly #made: Promise<void>
+
+  constructor(image: LayerFile, name: string, format: 'qcow2' | 'raw' = 'qcow2') {
+    this.#image = image
+    this.#made = createImage(this.#header, { sizeBytes: MIB, backing: { name, format } }).then(() => this.#header.truncate(4096))
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<number> {
+    await this.#made
+    return await (offset === 0 ? this.#header : this.#image).read(target, offset)
+  }
+
+  size(): Promise<number> {
+    return this.#image.size()
+  }
+
+  write(): Promise<void> {
+    return Promise.reject(new Error('only read'))
+  }
+
+  truncate(): Promise<void> {
+    return this.write()
+  }
+
+  sync(): Promise<void> {
+    return this.write()
+  }
+
+  async close(): Promise<void> {}
 }
 
 describe('a disk', () => {
@@ -156,6 +194,20 @@ describe('a disk', () => {
       await disk.read(i * 100_000, bytes)
       expect([...bytes]).toEqual([i & 255, i >> 8])
     }
+  })
+
+  it('reads a chain of 1,000 layers, and refuses a longer one', async () => {
+    const template = await overlay('0000.qcow2', MIB, raw('0001.raw', newFile()))
+    const patterned = raw('1000.raw', newFile())
+    await patterned.file.write(new Uint8Array(MIB).fill(3), 0)
+    const layers = Array.from({ length: 999 }, (_, i) => qcow2(layerName(i), new RenamedBacking(template.file, layerName(i + 1))))
+    const last = qcow2(layerName(999), new RenamedBacking(template.file, '1000.raw', 'raw'))
+    const below = { ...patterned, name: '1000.raw' }
+    const disk = await Disk.open([...layers.slice(1), last, below])
+    const bytes = new Uint8Array(2)
+    await disk.read(MIB - 2, bytes)
+    expect([...bytes]).toEqual([3, 3])
+    await expect(Disk.open([...layers, last, below])).rejects.toMatchObject({ code: 'limit', facts: { field: 'layers' } })
   })
 
   it('refuses layers that are not the ones it names', async () => {
