@@ -55,6 +55,13 @@ export interface LayerFile {
   punchHole?(offset: number, length: number): Promise<void>
 }
 
+/** The beginning of a file. */
+export interface FileHead {
+  readonly bytes: Uint8Array
+  /** Length of the whole file. */
+  readonly fileBytes: number
+}
+
 /** Keeps layers and records, and holds locks. */
 export interface Store {
   /** What to call this home in messages. */
@@ -83,6 +90,8 @@ export interface Store {
   /** Creates a layer file exclusively under its name (`<layerId>.qcow2`, `<layerId>.raw` or a temporary name). */
   createLayer(name: string): Promise<LayerFile>
   openLayer(name: string, mode: 'read' | 'write'): Promise<LayerFile>
+  /** The first `lengthBytes` of a layer (fewer where it is shorter) and its length: what its header says, in one call. */
+  readLayerHead(name: string, lengthBytes: number): Promise<FileHead>
   /** Renames a synced temporary layer over `name`, replacing what was there. Durable after `syncDirectory('layers')`. */
   publishLayer(temporary: string, name: string): Promise<void>
   /** Removes one name from a directory (a directory under `states/` with its content). Absent is not an error. */

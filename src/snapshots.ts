@@ -104,12 +104,7 @@ export class Snapshots {
 /** The size of a layer's file; 0 when it is gone, which `fsck` tells more about. */
 export async function layerBytes(home: HomeAccess, layer: string): Promise<number> {
   try {
-    const file = await home.store.openLayer(layer, 'read')
-    try {
-      return await file.size()
-    } finally {
-      await file.close()
-    }
+    return (await home.store.readLayerHead(layer, 0)).fileBytes
   } catch (error) {
     if (isBoxLiteError(error, 'not_found')) return 0
     throw error

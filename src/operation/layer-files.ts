@@ -18,14 +18,8 @@ export class LayerFiles {
 
   /** Answers the file's length and its first bytes. */
   async readHead(name: string, lengthBytes: number, answer: MessageWriter): Promise<void> {
-    const file = await this.#host.store.openLayer(name, 'read')
-    try {
-      const head = new Uint8Array(lengthBytes)
-      const had = lengthBytes === 0 ? 0 : await file.read(head, 0)
-      answer.number(await file.size()).bytes(head.subarray(0, had))
-    } finally {
-      await file.close()
-    }
+    const { bytes, fileBytes } = await this.#host.store.readLayerHead(name, lengthBytes)
+    answer.number(fileBytes).bytes(bytes)
   }
 
   async create(name: string): Promise<void> {

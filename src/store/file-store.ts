@@ -10,7 +10,7 @@
 
 import { isBoxLiteError } from '../error.ts'
 import { RECORD_LIMIT_BYTES } from '../host.ts'
-import type { Directory, Guarantees, Held, LayerFile, LockScope, RecordKind, Store } from '../host.ts'
+import type { Directory, FileHead, Guarantees, Held, LayerFile, LockScope, RecordKind, Store } from '../host.ts'
 import type { FileSystem } from './file-system.ts'
 import type { LockService } from './lock-service.ts'
 import { RECORD_SUFFIX, TEMPORARY_SUFFIX, checkLayerName, checkPlainName, checkRecordId, checkRemovable, checkTemporaryName } from './names.ts'
@@ -79,6 +79,10 @@ export class FileStore implements Store {
 
   async openLayer(name: string, mode: 'read' | 'write'): Promise<LayerFile> {
     return this.#files.open(`layers/${checkLayerName(name)}`, mode)
+  }
+
+  async readLayerHead(name: string, lengthBytes: number): Promise<FileHead> {
+    return this.#files.readHead(`layers/${checkLayerName(name)}`, lengthBytes)
   }
 
   async publishLayer(temporary: string, name: string): Promise<void> {

@@ -5,7 +5,7 @@
 // the root); no path that the store makes has '.' or '..' in it, so none can say a place outside.
 // Every call rejects with the errors of `fileError`.
 
-import type { LayerFile } from '../host.ts'
+import type { FileHead, LayerFile } from '../host.ts'
 
 /** How a file is opened. `create` makes a new file for reading and writing and rejects with `already_exists`. */
 export type OpenMode = 'read' | 'write' | 'create'
@@ -25,6 +25,8 @@ export interface FileSystem {
   open(path: string, mode: OpenMode): Promise<LayerFile>
   /** All of a regular file, or null when nothing has that name; `limit` when it is longer than `limitBytes`. */
   readFile(path: string, limitBytes: number): Promise<Uint8Array | null>
+  /** The first `lengthBytes` of a regular file (fewer where it is shorter) and its length. */
+  readHead(path: string, lengthBytes: number): Promise<FileHead>
   /** What `path` names, or null when nothing has that name. */
   kind(path: string): Promise<EntryKind | null>
   /** The names in a directory, in no order. */

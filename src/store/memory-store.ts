@@ -1,7 +1,7 @@
 // A store in memory: nothing outlives it. What a test or a throw-away box needs.
 
 import { BoxLiteError } from '../error.ts'
-import type { Directory, Guarantees, Held, LayerFile, LockScope, RecordKind, Store } from '../host.ts'
+import type { Directory, FileHead, Guarantees, Held, LayerFile, LockScope, RecordKind, Store } from '../host.ts'
 import type { LockService } from './lock-service.ts'
 import { MemoryFile, type MemoryContent } from './memory-file.ts'
 import { MemoryLocks } from './memory-locks.ts'
@@ -67,6 +67,12 @@ export class MemoryStore implements Store {
 
   async openLayer(name: string, mode: 'read' | 'write'): Promise<LayerFile> {
     return new MemoryFile(this.#layer(checkLayerName(name)), mode === 'write')
+  }
+
+  async readLayerHead(name: string, lengthBytes: number): Promise<FileHead> {
+    const file = await this.openLayer(name, 'read')
+    const bytes = new Uint8Array(lengthBytes)
+    return { bytes: bytes.subarray(0, await file.read(bytes, 0)), fileBytes: await file.size() }
   }
 
   async publishLayer(temporary: string, name: string): Promise<void> {

@@ -2,7 +2,7 @@
 // hook, where a run is cut, interleaved with another process, made to fail, or mutated.
 
 import { BoxLiteError } from '../../src/error.ts'
-import type { LayerFile } from '../../src/host.ts'
+import type { FileHead, LayerFile } from '../../src/host.ts'
 import { fileError } from '../../src/store/file-error.ts'
 import type { EntryKind, FileSystem, OpenMode } from '../../src/store/file-system.ts'
 import { Content } from './content.ts'
@@ -12,6 +12,7 @@ export type CallName =
   | 'open'
   | 'create'
   | 'readFile'
+  | 'readHead'
   | 'kind'
   | 'list'
   | 'makeDirectory'
@@ -82,6 +83,13 @@ export class CrashFileSystem implements FileSystem {
       const content = this.world.content(this.#file(node, 'read', path))
       if (content.length > limitBytes) throw new BoxLiteError('limit', `${path} is longer than ${limitBytes} bytes`)
       return content.bytes()
+    })
+  }
+
+  readHead(path: string, lengthBytes: number): Promise<FileHead> {
+    return this.#call('readHead', path, ROOT, () => {
+      const content = this.world.content(this.#file(this.#find(path), 'read', path))
+      return { bytes: content.bytes().slice(0, lengthBytes), fileBytes: content.length }
     })
   }
 

@@ -122,6 +122,18 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         await again.close()
       })
 
+      it('gives the head of a layer with its length', async () => {
+        const file = await store.createLayer(layer)
+        await file.write(bytes('header and more'), 0)
+        const head = await other.readLayerHead(layer, 6)
+        expect([text(head.bytes), head.fileBytes]).toEqual(['header', 15])
+        expect(text((await other.readLayerHead(layer, 1000)).bytes)).toBe('header and more')
+        expect(await other.readLayerHead(layer, 0)).toEqual({ bytes: new Uint8Array(0), fileBytes: 15 })
+        await rejects(other.readLayerHead(`${id('3')}.raw`, 6), 'not_found')
+        await rejects(other.readLayerHead('../format', 6), 'invalid_argument')
+        await file.close()
+      })
+
       it('reads zeros where a truncation cut and grew', async () => {
         const file = await store.createLayer(layer)
         await file.write(new Uint8Array(100_000).fill(7), 0)

@@ -218,6 +218,7 @@ describe('a store on a failing node:fs', () => {
     removeRecord: (store) => store.removeRecord('boxes', a, old, []),
     createLayer: async (store) => (await store.createLayer(`${a}.raw`)).close(),
     syncDirectory: (store) => store.syncDirectory('layers'),
+    readLayerHead: (store) => store.readLayerHead(layer, 10),
     remove: (store) => store.remove('layers', layer),
     'writing a layer': async (store) => {
       const file = await store.openLayer(layer, 'write')
@@ -290,6 +291,10 @@ describe('a store on a failing node:fs', () => {
 /** `fs`, but the calls for which `fails` says so reject with `errno` and do nothing. */
 function breaking(fs: NodeFs, fails: () => boolean, errno: string): NodeFs {
   const failure = (): NodeJS.ErrnoException => Object.assign(new Error(errno), { code: errno })
+  const step = <T>(call: () => T): T => {
+    if (fails()) throw failure()
+    return call()
+  }
   const wrap = <T extends object>(target: T): T => {
     const entries = Object.entries(methodsOf(target)).map(([name, method]) => [
       name,
@@ -304,9 +309,9 @@ function breaking(fs: NodeFs, fails: () => boolean, errno: string): NodeFs {
   }
   return {
     ...fs,
-    open: (path, flags, done) => (fails() ? done(failure(), -1) : fs.open(path, flags, done)),
-    read: (descriptor, target, offset, length, position, done) =>
-      fails() ? done(failure(), 0) : fs.read(descriptor, target, offset, length, position, done),
+    openSync: (path, flags) => step(() => fs.openSync(path, flags)),
+    readSync: (descriptor, target, offset, length, position) => step(() => fs.readSync(descriptor, target, offset, length, position)),
+    fstatSync: (descriptor) => step(() => fs.fstatSync(descriptor)),
     promises: wrap(fs.promises),
   }
 }
