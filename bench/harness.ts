@@ -33,12 +33,21 @@ export interface SteppedSide<Step extends string> {
   run(round: number): Promise<Readonly<Record<Step, number>>>
 }
 
-/** Runs the sides `rounds` times in turns, after one round that does not count. The first side is ours, the second the reference. */
-export async function compareSteps<Step extends string>(sides: readonly SteppedSide<Step>[], rounds: number): Promise<Record<Step, Measured[]>> {
+/**
+ * Runs the sides `rounds` times in turns, after one round that does not count. The first side is ours, the second the reference.
+ * Each round begins with another side, and `settle` runs before each, so that none pays for what another left behind.
+ */
+export async function compareSteps<Step extends string>(
+  sides: readonly SteppedSide<Step>[],
+  rounds: number,
+  settle: () => Promise<unknown> = async () => undefined,
+): Promise<Record<Step, Measured[]>> {
   const times = sides.map((): Readonly<Record<Step, number>>[] => [])
   for (let round = 0; round <= rounds; round++) {
-    for (const [index, side] of sides.entries()) {
-      const took = await side.run(round)
+    for (let turn = 0; turn < sides.length; turn++) {
+      const index = (round + turn) % sides.length
+      await settle()
+      const took = await sides[index]!.run(round)
       if (round > 0) times[index]!.push(took)
     }
   }
@@ -55,9 +64,9 @@ export async function compareSteps<Step extends string>(sides: readonly SteppedS
 }
 
 /** `compareSteps` with one step. */
-export async function compare(sides: readonly Side[], rounds: number): Promise<Measured[]> {
+export async function compare(sides: readonly Side[], rounds: number, settle?: () => Promise<unknown>): Promise<Measured[]> {
   const stepped = sides.map(({ name, run }) => ({ name, run: async (round: number) => ({ whole: await run(round) }) }))
-  return (await compareSteps(stepped, rounds)).whole
+  return (await compareSteps(stepped, rounds, settle)).whole
 }
 
 /** How long `work` takes, in milliseconds. */

@@ -17,6 +17,8 @@ export interface Scratch {
   /** The folder through the same calls that the store makes. */
   readonly files: FileSystem
   path(name: string): string
+  /** Writes out what the file system still has in memory. */
+  settle(): Promise<unknown>
   /** Runs a program to its end; rejects when it fails. */
   run(command: string, ...args: string[]): Promise<string>
 }
@@ -26,11 +28,13 @@ export async function inScratch<T>(work: (scratch: Scratch) => Promise<T>): Prom
   const folder = await mkdtemp(join(process.env['BOXLITE_BENCH_DIR'] ?? tmpdir(), 'boxlite-bench-'))
   const files = createNodeFileSystem(folder)
   try {
+    const run: Scratch['run'] = async (command, ...args) => (await execute(command, args, { cwd: folder, maxBuffer: 1 << 26 })).stdout
     return await work({
       folder,
       files,
       path: (name) => join(folder, name),
-      run: async (command, ...args) => (await execute(command, args, { cwd: folder, maxBuffer: 1 << 26 })).stdout,
+      settle: () => run('sync', '-f', folder),
+      run,
     })
   } finally {
     await files.close()

@@ -3,7 +3,10 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openNodeStore } from '../hosts/node/home.ts'
 import { BoxLite } from '../hosts/node/index.ts'
+import { Core } from '../src/core/core.ts'
+import { perform, type PerformHost } from '../src/perform.ts'
 import { bareSide, type SnapshotStep, type Written } from './bare-snapshots.ts'
 import { compareSteps, ms, time, verdict, type SteppedSide, type Table } from './harness.ts'
 import { publishedSide } from './published.ts'
@@ -23,32 +26,21 @@ export async function benchSnapshots(): Promise<Table[]> {
   return inScratch(async (scratch) => {
     await scratch.run('qemu-img', 'create', '-q', '-f', 'qcow2', 'image.qcow2', '10G')
     await scratch.run('qemu-io', '-c', 'write -P 7 0 64M', '-f', 'qcow2', 'image.qcow2')
-    const homeDir = scratch.path('home')
-    const lite = await BoxLite.open({ homeDir })
-    const box = await lite.create({ name: 'box', disk: { path: scratch.path('image.qcow2') } })
-    await box.snapshot.create('base')
-    const written = await bytesOf(homeDir, box.id)
+    const locked = await lockedSide(scratch)
+    const lite = await BoxLite.open({ homeDir: scratch.path('home') })
     const published = await publishedSide(scratch, 'image.qcow2')
+    const written = await bytesOf(scratch.path('locked-home'), id('box'))
     const sides: SteppedSide<SnapshotStep>[] = [
-      {
-        name: 'boxlite',
-        async run(round) {
-          const create = await time(() => box.snapshot.create(`s${round}`))
-          const restore = await time(() => box.snapshot.restore('base'))
-          const remove = await time(() => box.snapshot.remove(`s${round}`))
-          const clone = await time(() => box.clone({ name: `clone${round}` }))
-          await lite.remove(`clone${round}`)
-          await box.snapshot.restore('base')
-          return { create, restore, remove, clone }
-        },
-      },
+      locked.side,
       await bareSide('bare node:fs, promises', scratch.path('bare'), written, false),
       await bareSide('bare node:fs, blocking', scratch.path('bare-blocking'), written, true),
+      await publicSide(lite, scratch.path('image.qcow2')),
       ...('side' in published ? [published.side] : []),
       qemuSide(scratch),
     ]
-    const measured = await compareSteps(sides, rounds)
+    const measured = await compareSteps(sides, rounds, scratch.settle)
     await lite.close()
+    await locked.close()
     if ('close' in published) published.close()
     const notMeasured = 'reason' in published ? ` The published runtime could not be measured here: ${published.reason}.` : ''
     const text = `A disk of 10 GiB with 64 MiB of data. Target: at most ${target} times the bare script with promises.`
@@ -66,6 +58,78 @@ export async function benchSnapshots(): Promise<Table[]> {
       ]),
     }))
   })
+}
+
+let ids = 0
+const fresh = new Map<string, string>()
+
+/** An id of 32 digits; the same for the same name. */
+function id(name: string): string {
+  const known = fresh.get(name) ?? (++ids).toString(16).padStart(32, '0')
+  fresh.set(name, known)
+  return known
+}
+
+/** The operations themselves, by a process that has the home open and holds the box, as one does whose machine runs. */
+async function lockedSide(scratch: Scratch): Promise<{ side: SteppedSide<SnapshotStep>; close: () => Promise<void> }> {
+  const homeDir = scratch.path('locked-home')
+  const lite = await BoxLite.open({ homeDir })
+  const boxId = (await lite.create({ disk: { path: scratch.path('image.qcow2') } })).id
+  fresh.set('box', boxId)
+  await lite.close()
+  const store = await openNodeStore(homeDir)
+  const scope = { kind: 'box', id: boxId } as const
+  const held = await store.lock(scope)
+  if (held === null) throw new Error('the box is locked by someone else')
+  const host: PerformHost = { store, held: [{ scope, held }] }
+  const core = await Core.create()
+  const nowMs = 0
+  const create = (name: string): Promise<unknown> =>
+    perform(core, { kind: 'snapshot.create', boxId, name, description: '', snapshotId: id(`s ${name}`), layerId: id(`l ${name}`), nowMs }, host)
+  const restore = (layerId: string): Promise<unknown> =>
+    perform(core, { kind: 'snapshot.restore', boxId, snapshot: 'base', layerId, keepCurrent: null, nowMs }, host)
+  await create('base')
+  return {
+    side: {
+      name: 'boxlite, the box locked',
+      async run(round) {
+        const name = `s${round}`
+        const ended = {
+          create: await time(() => create(name)),
+          restore: await time(() => restore(id(`restored ${round}`))),
+          remove: await time(() => perform(core, { kind: 'snapshot.remove', boxId, snapshot: name }, host)),
+        }
+        const layers = { cloneLayerId: id(`c ${round}`), layerId: id(`f ${round}`) }
+        const cloneId = id(`clone ${round}`)
+        const clone = await time(() => perform(core, { kind: 'clone', boxId, snapshot: null, cloneId, name: null, config: null, ...layers }, host))
+        await perform(core, { kind: 'box.remove', boxId: cloneId, force: false }, host)
+        await restore(id(`again ${round}`))
+        return { ...ended, clone }
+      },
+    },
+    async close() {
+      await held.release()
+      await store.close()
+    },
+  }
+}
+
+/** The public API, which takes the box's lock for each call and makes durable what it reads under it. */
+async function publicSide(lite: BoxLite, image: string): Promise<SteppedSide<SnapshotStep>> {
+  const box = await lite.create({ name: 'box', disk: { path: image } })
+  await box.snapshot.create('base')
+  return {
+    name: 'boxlite, a call of the API',
+    async run(round) {
+      const create = await time(() => box.snapshot.create(`s${round}`))
+      const restore = await time(() => box.snapshot.restore('base'))
+      const remove = await time(() => box.snapshot.remove(`s${round}`))
+      const clone = await time(() => box.clone({ name: `clone${round}` }))
+      await lite.remove(`clone${round}`)
+      await box.snapshot.restore('base')
+      return { create, restore, remove, clone }
+    },
+  }
 }
 
 /** What an overlay and the record of the box are made of, read from the home. */
