@@ -5,15 +5,24 @@ import { writeFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { benchChain } from './chain.ts'
 import { benchCheck } from './check.ts'
+import { benchConvert } from './convert.ts'
 import { benchDevice } from './device.ts'
+import { benchHostile } from './hostile.ts'
+import { benchChurn, benchMany } from './many.ts'
 import { benchSnapshots } from './snapshots.ts'
+import { benchStream } from './stream.ts'
 import { elapsed, markdown, type Table } from './harness.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]>>> = {
   snapshots: benchSnapshots,
+  convert: benchConvert,
   check: benchCheck,
   device: benchDevice,
+  many: benchMany,
   chain: benchChain,
+  churn: benchChurn,
+  stream: benchStream,
+  hostile: benchHostile,
 }
 
 const asked = process.argv.slice(2)
