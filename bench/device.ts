@@ -28,7 +28,7 @@ export async function benchDevice(): Promise<Table[]> {
     return [
       table('Random reads', 'The image is one layer, fully allocated, and in the page cache.', reads),
       table('Random writes in place', 'Into allocated clusters, one flush (fsync) at the end.', overwrites),
-      table('Random writes into a new overlay', 'A first write to a cluster copies its other 60 KiB from the layer below; one flush at the end.', fresh),
+      table('Random writes into a new overlay', 'A first write to a cluster copies the rest of it from below; one flush at the end.', fresh),
     ]
   })
 }

@@ -17,9 +17,10 @@ export async function benchStream(): Promise<Table> {
     const { size } = await stat(scratch.path('box.archive'))
     await rename(scratch.path('home'), scratch.path('source-home'))
     const imported = await runChild(scratch, 'import', scratch.path('home'), scratch.path('box.archive'))
+    const what = `${mib(dataBytes)} of data in two layers, spread over the disk; the archive has ${mib(size)}.`
     return {
       title: `Export and import of a disk of ${diskGb} GiB`,
-      text: `${mib(dataBytes)} of data in two layers, spread over the disk; the archive has ${mib(size)}. The memory is the whole process's. Target: ${mib(targetBytes)}.`,
+      text: `${what} The memory is the whole process's. Target: ${mib(targetBytes)}.`,
       head: ['work', 'time', 'peak memory', 'of it before the work', 'target'],
       rows: [
         ['export', ms(exported.tookMs), mib(exported.peakBytes), mib(exported.startBytes), verdict(exported.peakBytes, targetBytes)],
