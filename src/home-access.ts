@@ -5,6 +5,7 @@ import { Core } from './core/core.ts'
 import { BoxLiteError, isBoxLiteError, type ErrorCode } from './error.ts'
 import type { Held, Store } from './host.ts'
 import { NameIndex } from './name-index.ts'
+import { HeadMemory } from './operation/head-memory.ts'
 import type { Operation, Outcome } from './operation/operation.ts'
 import { readBoxRecord } from './operation/read-record.ts'
 import type { BoxRecord } from './operation/record.ts'
@@ -22,6 +23,7 @@ export class HomeAccess {
   readonly host: BoxHost
   readonly store: Store
   readonly names: NameIndex
+  readonly #heads = new HeadMemory()
   readonly #idleCores: Core[] = []
   // Judges records for looking at: each in one go, so one core serves all.
   #reader: Core | null = null
@@ -37,7 +39,7 @@ export class HomeAccess {
 
   /** What operations need of this home. */
   get performer(): PerformHost {
-    return { store: this.store, findBox: (name) => this.names.find(name) }
+    return { store: this.store, heads: this.#heads, findBox: (name) => this.names.find(name) }
   }
 
   /** Carries out one operation. A core is an operation's own while it lasts, and serves the next one after. */

@@ -106,7 +106,7 @@ export function bringLayers(phase: i32, value: i32): i32 {
     case 2:
       return syncLayer(layer.name, layer.nameBytes, 3)
     case 3:
-      return readHeadOf(layer.name, 0, 4)
+      return readHeadOf(layer.name, 0, false, 4)
     default:
       return judge(layer, value)
   }
@@ -114,7 +114,7 @@ export function bringLayers(phase: i32, value: i32): i32 {
 
 function judge(layer: NewLayer, status: i32): i32 {
   const verdict = judgeHead(layer.name, status)
-  if (verdict == AGAIN) return readHeadOf(layer.name, headNeededBytes, 4)
+  if (verdict == AGAIN) return readHeadOf(layer.name, headNeededBytes, false, 4)
   if (verdict != OK) return FAILED
   if (!sameLayer(headBacking, layer.parent)) return fail(Status.CORRUPT, Reason.LAYER_PARENT, layer.name, layerNameBytes(layer.name), 0)
   layer.sizeBytes = headSizeBytes

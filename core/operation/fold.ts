@@ -49,7 +49,7 @@ export function fold(phase: i32, value: i32): i32 {
     case 2:
       return syncLayer(temporary, TEMPORARY_BYTES, 3)
     case 3:
-      return readHead(temporary, TEMPORARY_BYTES, HEAD_BYTES, 4)
+      return readHead(temporary, TEMPORARY_BYTES, HEAD_BYTES, false, 4)
     case 4:
       if (judgeHead(upperName, value) != OK) return FAILED
       if (headSizeBytes != entryAt(upper).sizeBytes || !sameLayer(headBacking, belowName))

@@ -78,14 +78,14 @@ export function scanHome(phase: i32, value: i32): i32 {
 /** The entries grow while the chains are followed: each layer comes once, however many chains it is in. */
 function readNextHead(): i32 {
   while (index < entryCount && entryAt(index).format == STATE) index++
-  if (index < entryCount) return readHeadOf(entryName(index), 0, Phase.HEAD_READ)
+  if (index < entryCount) return readHeadOf(entryName(index), 0, false, Phase.HEAD_READ)
   index = 0
   return findDepths()
 }
 
 function judge(status: i32): i32 {
   const verdict = judgeHead(entryName(index), status)
-  if (verdict == AGAIN) return readHeadOf(entryName(index), headNeededBytes, Phase.HEAD_READ)
+  if (verdict == AGAIN) return readHeadOf(entryName(index), headNeededBytes, false, Phase.HEAD_READ)
   if (verdict != OK) return unreadable(failureReason, Phase.HEAD_REPORTED)
   entryAt(index).sizeBytes = headSizeBytes
   if (headBacking != 0) {

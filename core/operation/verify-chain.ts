@@ -46,7 +46,7 @@ export function verifyChain(phase: i32, value: i32): i32 {
     return look(start)
   }
   const verdict = judgeHead(at, value)
-  if (verdict == AGAIN) return readHeadOf(at, headNeededBytes, 1)
+  if (verdict == AGAIN) return readHeadOf(at, headNeededBytes, false, 1)
   if (verdict != OK) return FAILED
   if (chainLength == 0) chainSizeBytes = headSizeBytes
   store<usize>(layers + <usize>chainLength * sizeof<usize>(), at)
@@ -67,15 +67,16 @@ export function needChainRoom(): i32 {
 
 function look(layer: usize): i32 {
   at = layer
-  return readHeadOf(layer, 0, 1)
+  // What lies below the top is frozen: its header changes by merging alone, which keeps its size and shortens its chain.
+  return readHeadOf(layer, 0, chainLength > 0, 1)
 }
 
 let askedBytes: u32 = 0
 
 /** READ_HEAD of a layer: so many bytes, or 0 for as many as are read at first. Of a raw one its length is all there is to know. */
-export function readHeadOf(layer: usize, bytes: u32, next: i32): i32 {
+export function readHeadOf(layer: usize, bytes: u32, deeper: bool, next: i32): i32 {
   askedBytes = layerFormat(layer) == LayerFormat.RAW ? 0 : bytes == 0 ? HEAD_BYTES : bytes
-  return readHead(layer, layerNameBytes(layer), askedBytes, next)
+  return readHead(layer, layerNameBytes(layer), askedBytes, deeper, next)
 }
 
 /** What `judgeHead` answers when more of the file has to be read: `headNeededBytes` from its start. */

@@ -16,10 +16,15 @@ export class LayerFiles {
     this.#host = host
   }
 
-  /** Answers the file's length and its first bytes. */
-  async readHead(name: string, lengthBytes: number, answer: MessageWriter): Promise<void> {
-    const { bytes, fileBytes } = await this.#host.store.readLayerHead(name, lengthBytes)
-    answer.number(fileBytes).bytes(bytes)
+  /** Answers the file's length and its first bytes; of a layer deeper in a chain what is remembered will do. */
+  async readHead(name: string, lengthBytes: number, deeper: boolean, answer: MessageWriter): Promise<void> {
+    const memory = deeper ? this.#host.heads : undefined
+    let head = memory?.get(name) ?? null
+    if (head === null) {
+      head = await this.#host.store.readLayerHead(name, lengthBytes)
+      memory?.put(name, head)
+    }
+    answer.number(head.fileBytes).bytes(head.bytes)
   }
 
   async create(name: string): Promise<void> {

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../error.ts'
 import type { Held, LayerFile, LockScope, Store } from '../host.ts'
 import type { Effect } from './abi.ts'
+import type { HeadMemory } from './head-memory.ts'
 import type { NewLayer, Operation } from './operation.ts'
 import type { MachineRecord } from './record.ts'
 
@@ -78,6 +79,8 @@ export interface PerformHost {
   /** The machine side. Absent where there are no machines: a box whose record names one is then refused with `unsupported`. */
   readonly machines?: MachineControl
   readonly bulk?: Partial<BulkWork>
+  /** Heads of frozen layers, kept over many operations on this one home. Absent: they are read each time. */
+  readonly heads?: HeadMemory
   /** The id of the box that has a name, or null. By default every box record is read. */
   readonly findBox?: (name: string) => Promise<string | null>
   readonly log?: (event: OperationEvent) => void

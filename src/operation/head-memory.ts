@@ -1,0 +1,42 @@
+// Heads of frozen layers, kept from operation to operation, so that a snapshot on a long chain does not read the whole chain
+// again. Such a head changes by merging alone, which keeps the layer's size and only shortens its chain: what is remembered
+// names the same disk, at most through more layers than it has by now.
+
+const LIMIT = 4096
+
+/** The start of a layer's file, and the file's length. */
+export interface LayerHead {
+  readonly fileBytes: number
+  readonly bytes: Uint8Array
+}
+
+interface Kept {
+  readonly fileBytes: number
+  readonly headBytes: number
+  /** Without the zeros at its end, which are most of it. */
+  readonly start: Uint8Array
+}
+
+/** Remembers at most 4,096 heads, the last ones used. */
+export class HeadMemory {
+  readonly #heads = new Map<string, Kept>()
+
+  get(layer: string): LayerHead | null {
+    const kept = this.#heads.get(layer)
+    if (!kept) return null
+    this.#heads.delete(layer)
+    this.#heads.set(layer, kept)
+    const bytes = new Uint8Array(kept.headBytes)
+    bytes.set(kept.start)
+    return { fileBytes: kept.fileBytes, bytes }
+  }
+
+  put(layer: string, { fileBytes, bytes }: LayerHead): void {
+    const end = bytes.findLastIndex((byte) => byte !== 0) + 1
+    this.#heads.set(layer, { fileBytes, headBytes: bytes.length, start: bytes.slice(0, end) })
+    for (const oldest of this.#heads.keys()) {
+      if (this.#heads.size <= LIMIT) break
+      this.#heads.delete(oldest)
+    }
+  }
+}
