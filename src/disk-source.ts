@@ -4,6 +4,7 @@
 import type { BoxHost } from './box-host.ts'
 import { Disk } from './disk/disk.ts'
 import { checkImage, isSound } from './disk/check.ts'
+import { strictCodec } from './disk/codec.ts'
 import { convertToImage } from './disk/convert.ts'
 import { readImageInfo } from './disk/info.ts'
 import { BoxLiteError } from './error.ts'
@@ -50,7 +51,7 @@ export async function openDiskSource(host: BoxHost, source: DiskSource, signal?:
     const name = 'path' in source ? source.path : 'the disk'
     const format = source.format ?? (await formatByMagic(file))
     if (format === 'qcow2') await checkImportable(file, name, signal)
-    const disk = await Disk.open([{ name, format, file }], { codec: host.codec })
+    const disk = await Disk.open([{ name, format, file }], { codec: strictCodec(host.codec) })
     return {
       sizeBytes: disk.sizeBytes,
       fill(target, { signal: ends, onProgress }) {

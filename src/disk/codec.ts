@@ -28,6 +28,18 @@ export const portableCodec: Codec = {
   },
 }
 
+/** `codec` for images of strangers: data that goes on after the cluster's last byte is refused as `corrupt`, too. */
+export function strictCodec(codec: Codec): Codec {
+  return {
+    ...codec,
+    async inflate(method, source, target) {
+      const isExact = await codec.inflate(method, source, target)
+      if (!isExact) throw badCluster(method, `it goes on after its ${target.length} bytes`)
+      return isExact
+    },
+  }
+}
+
 // A platform may hand out pieces this small; those we know of use 16 KiB and 64 KiB.
 const LEAST_PIECE_BYTES = 1024
 

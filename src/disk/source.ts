@@ -26,9 +26,9 @@ export const CHUNK_BYTES = 2 << 20
 export async function* dataChunks(source: DiskSource, options: DiskWorkOptions = {}): AsyncGenerator<Range> {
   let done = 0
   for await (const extent of source.extents(0, source.sizeBytes)) {
-    const isData = extent.kind === 'data' || extent.kind === 'compressed'
+    if (extent.kind === 'zero' || extent.kind === 'unallocated') continue
     const end = extent.offset + extent.length
-    for (let offset = Math.max(done, chunkStart(extent.offset)); isData && offset < end; offset = done) {
+    for (let offset = Math.max(done, chunkStart(extent.offset)); offset < end; offset = done) {
       checkAborted(options.signal)
       done = Math.min(chunkStart(offset) + CHUNK_BYTES, source.sizeBytes)
       yield { offset, length: done - offset }

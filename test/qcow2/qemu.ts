@@ -20,8 +20,10 @@ export interface Outcome {
 export function run(command: string, args: readonly string[], timeoutMs = 60_000): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     execFile(command, args, { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
-      if (error !== null && typeof error.code !== 'number' && error.killed !== true && error.signal == null) reject(error)
-      else resolve({ exitCode: error === null ? 0 : typeof error.code === 'number' ? error.code : null, stdout, stderr })
+      if (error === null) resolve({ exitCode: 0, stdout, stderr })
+      else if (typeof error.code === 'number') resolve({ exitCode: error.code, stdout, stderr })
+      else if (error.killed === true || typeof error.signal === 'string') resolve({ exitCode: null, stdout, stderr })
+      else reject(error)
     })
   })
 }

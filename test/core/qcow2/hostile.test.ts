@@ -42,7 +42,8 @@ export async function fate(image: PlainImage): Promise<{ open: string; read: str
   })
   const imported = await attempt(async () => {
     const source = await openDiskSource({ codec: portableCodec } as BoxHost, { file, format: 'qcow2' })
-    await source.fill(new MemoryFile({ pages: new Map(), lengthBytes: 0 }, true), {})
+    const layer = new MemoryFile({ pages: new Map(), lengthBytes: 0 }, true)
+    await source.fill(layer, {})
     return 'imported'
   })
   return { open, read, check, imported }
@@ -65,7 +66,7 @@ describe('the image that the hostile ones are made of', () => {
 
 describe('an image is refused for', () => {
   for (const [name, { make, options, open, read, check, imported }] of Object.entries(defects)) {
-    test(name, async () => {
+    test(`${name}`, async () => {
       const image = await PlainImage.create(options)
       make(image)
       const outcome = await fate(image)
@@ -180,7 +181,7 @@ describe('an image is read and imported in spite of', () => {
     },
   }
   for (const [name, make] of Object.entries(harmless)) {
-    test(name, async () => {
+    test(`${name}`, async () => {
       const image = await PlainImage.create()
       make(image)
       expect(await fate(image)).toMatchObject({ open: 'opened', read: 'read', imported: 'imported' })
