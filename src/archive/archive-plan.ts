@@ -1,8 +1,8 @@
 // Which layers an archive holds, and which layers of the home each stands for.
 //
-// An archived layer is what lies between two named places of a chain: snapshots, the live disk, and the base at the bottom.
-// Layers between them that nothing names are taken together with the one above, so a box makes the same archive before and
-// after its chains are merged. An order that depends on nothing but the record makes the archive repeatable.
+// An archived layer is what lies between two places of the box's chains that matter: its snapshots, its live disk, and where
+// chains part. Layers in between are taken together with the one above, so a box makes the same archive before and after its
+// chains are merged. An order that depends on nothing but the record makes the archive repeatable.
 
 import type { Disk } from '../disk/disk.ts'
 import { BoxLiteError } from '../error.ts'
@@ -32,19 +32,24 @@ export interface ArchivePlan {
 /** What a plan needs to know of a box; layers by the names that `Chains` knows. */
 export type PlannedBox = Pick<BoxRecord, 'live' | 'liveParent' | 'snapshots'>
 
-/** The plan for a box, or for `only` one of its snapshots. */
-export async function planArchive(chains: Chains, box: PlannedBox, only: SnapshotRecord | null): Promise<ArchivePlan> {
+export interface PlanOptions {
+  /** The one snapshot to archive; null: the box with all of them. */
+  readonly only: SnapshotRecord | null
+  /** Whether the layer at the bottom is kept apart, to be left out. */
+  readonly baseApart: boolean
+}
+
+/** The plan for a box, or for one of its snapshots. */
+export async function planArchive(chains: Chains, box: PlannedBox, { only, baseApart }: PlanOptions): Promise<ArchivePlan> {
   const chosen = only === null ? box.snapshots : [only]
   const tops = [...chosen.map((snapshot) => snapshot.layer), only === null ? box.live : only.layer]
-  const named = new Set(tops)
-  const places = new Map<string, number>()
-  const layers: PlannedLayer[] = []
-  for (const top of tops) await planChain(chains, top, { named, places, layers })
-  const placeOf = (layer: string): number => places.get(layer) as number
+  const planning: Planning = { apart: await layersApart(chains, tops, baseApart), places: new Map(), layers: [] }
+  for (const top of tops) await planChain(chains, top, planning)
+  const placeOf = (layer: string): number => planning.places.get(layer) as number
   const numberOf = new Map(chosen.map(({ id }, index) => [id, index]))
   const parentOf = (id: string | null): number | null => (id === null ? null : (numberOf.get(id) ?? null))
   return {
-    layers,
+    layers: planning.layers,
     snapshots: chosen.map(({ name, description, createdAt, consistency, layer, parent }) => ({
       name,
       description,
@@ -57,27 +62,42 @@ export async function planArchive(chains: Chains, box: PlannedBox, only: Snapsho
   }
 }
 
+/** The layers that are not taken together with the one above. */
+async function layersApart(chains: Chains, tops: readonly string[], baseApart: boolean): Promise<ReadonlySet<string>> {
+  const apart = new Set(tops)
+  const above = new Map<string, string>()
+  for (const top of tops) {
+    const names = await chains.names(top)
+    for (const [index, name] of names.entries()) {
+      const child = names[index - 1]
+      const { virtualSizeBytes, below } = await chains.facts(name)
+      // Where chains part, both stand on it.
+      if (child !== undefined && (above.get(name) ?? child) !== child) apart.add(name)
+      if (child !== undefined) above.set(name, child)
+      // A layer that is shorter than the one below hides the rest of it from all above.
+      const isShorter = below !== null && virtualSizeBytes < (await chains.facts(below)).virtualSizeBytes
+      if (isShorter || (below === null && baseApart)) apart.add(name)
+    }
+  }
+  return apart
+}
+
 interface Planning {
-  readonly named: ReadonlySet<string>
+  readonly apart: ReadonlySet<string>
   readonly places: Map<string, number>
   readonly layers: PlannedLayer[]
 }
 
-async function planChain(chains: Chains, top: string, { named, places, layers }: Planning): Promise<void> {
-  const names = (await chains.names(top)).toReversed()
+async function planChain(chains: Chains, top: string, { apart, places, layers }: Planning): Promise<void> {
   let parent: number | null = null
   let depth = 0
-  for (const [index, name] of names.entries()) {
-    const { virtualSizeBytes } = await chains.facts(name)
+  for (const name of (await chains.names(top)).toReversed()) {
     depth += 1
-    const below = index === 0 ? null : await chains.facts(names[index - 1] as string)
-    // A layer that is shorter than the one below hides the rest of it from all above, so it has to stay one of its own.
-    const shorter = below !== null && virtualSizeBytes < below.virtualSizeBytes
-    if (index > 0 && !named.has(name) && !shorter) continue
+    if (!apart.has(name)) continue
     const known = places.get(name)
     if (known === undefined) {
       places.set(name, layers.length)
-      layers.push({ top: name, depth, parent, virtualSizeBytes })
+      layers.push({ top: name, depth, parent, virtualSizeBytes: (await chains.facts(name)).virtualSizeBytes })
     }
     parent = known ?? layers.length - 1
     depth = 0
@@ -85,9 +105,10 @@ async function planChain(chains: Chains, top: string, { named, places, layers }:
 }
 
 /** The part of an open chain that a planned layer stands for. */
-export async function spanOf(chains: Chains, layer: PlannedLayer, disk: Disk): Promise<LayerSpan> {
-  const { format } = await chains.facts(layer.top)
-  return { disk, depth: layer.depth, bottom: layer.parent === null, raw: format === 'raw' }
+export async function spanOf(chains: Chains, { top, depth, parent }: PlannedLayer, disk: Disk): Promise<LayerSpan> {
+  const lowest = (await chains.names(top))[depth - 1] as string
+  const { format } = await chains.facts(lowest)
+  return { disk, depth, bottom: parent === null, rawDepth: format === 'raw' ? depth - 1 : null }
 }
 
 /** The snapshot of a box with this id or, failing that, this name; `not_found` where there is none. */

@@ -42,7 +42,7 @@ export async function* exportBox(
     const record = await takeBox(host, boxId, locks)
     const only = options.snapshot === undefined ? null : findSnapshot(record, options.snapshot)
     const chains = new LayerChains(host.store, options.codec)
-    const plan = await planArchive(chains, record, only)
+    const plan = await planArchive(chains, record, { only, baseApart: options.withoutBase === true })
     yield* writeTar(members(chains, record, plan, options))
   } finally {
     for (const lock of locks.toReversed()) await lock.release()

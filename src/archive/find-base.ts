@@ -1,8 +1,9 @@
 // Finds the base that an archive names by digest among the images of a home.
 
+import type { Core } from '../core/core.ts'
 import { BoxLiteError } from '../error.ts'
 import type { Store } from '../host.ts'
-import type { ImageRecord } from '../operation/record.ts'
+import { readImageRecord } from '../operation/read-record.ts'
 import { digestOfLayer } from './export.ts'
 import type { LayerChains } from './layer-chain.ts'
 import type { Manifest } from './manifest.ts'
@@ -15,20 +16,27 @@ export interface FoundBase {
   readonly layer: string
 }
 
+/** What bases are read with. */
+export interface BaseReading {
+  readonly chains: LayerChains
+  readonly sha256: Sha256
+  readonly progress: Progress
+}
+
 const SUFFIX = '.json'
 
 /**
  * The image whose base has the content that the manifest's first layer had; `not_found` where there is none. Every image of
- * that size is read until one fits: a name or a size alone is no proof.
+ * that size is read until one fits: a name or a size alone is no proof. A damaged image record is `corrupt`.
  */
-export async function findBase(store: Store, chains: LayerChains, manifest: Manifest, sha256: Sha256, progress: Progress): Promise<FoundBase> {
+export async function findBase(core: Core, store: Store, manifest: Manifest, { chains, sha256, progress }: BaseReading): Promise<FoundBase> {
   const [wanted] = manifest.layers
   for (const name of await store.list('images')) {
     if (!name.endsWith(SUFFIX)) continue
     const image = name.slice(0, -SUFFIX.length)
     const bytes = await store.readRecord('images', image)
     if (bytes === null) continue
-    const { layer } = JSON.parse(new TextDecoder().decode(bytes)) as ImageRecord
+    const { layer } = readImageRecord(core, image, bytes)
     const { virtualSizeBytes, below } = await chains.facts(layer)
     if (below !== null || virtualSizeBytes !== wanted?.virtualSizeBytes) continue
     const digest = await digestOfLayer(chains, { top: layer, depth: 1, parent: null, virtualSizeBytes }, sha256, progress)

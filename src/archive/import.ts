@@ -83,7 +83,8 @@ class ArchiveImport {
     sha256.update(bytes)
     this.#digests.add(MANIFEST_NAME, sha256.end())
     const outside = manifest.layers[0]?.sha256 ?? null
-    const base = outside === null ? null : await findBase(this.#host.store, this.#chains, manifest, sha256, new Progress(this.#options))
+    const reading = { chains: this.#chains, sha256, progress: new Progress(this.#options) }
+    const base = outside === null ? null : await findBase(core, this.#host.store, manifest, reading)
     const { name = manifest.name, newId, nowMs } = this.#options
     const operation = newBoxOperation({ ...manifest, name, config: { ...manifest.config, createdAt: nowMs } }, base, newId)
     // The first layer that is in the archive.

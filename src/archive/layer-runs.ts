@@ -12,7 +12,8 @@ export interface Run {
   readonly length: number
 }
 
-type ClusterState = Run['kind'] | 'absent'
+/** What an extent says of its clusters. `unknown`: a raw image says nothing, and they have to be read. */
+type ClusterState = Run['kind'] | 'absent' | 'unknown'
 
 /** What of a chain an archived layer is made of. */
 export interface LayerSpan {
@@ -21,9 +22,12 @@ export interface LayerSpan {
   readonly depth: number
   /** Whether nothing is below them: then zeros need not be said. */
   readonly bottom: boolean
-  /** Whether the image is raw: then every cluster is read, and one that is all zeros is left out. */
-  readonly raw: boolean
+  /** The depth of a raw image among them, which is the lowest: of it, clusters that are all zeros are left out. */
+  readonly rawDepth: number | null
 }
+
+/** How much of a raw image is read at once, in bytes. */
+const SCAN_BYTES = 16 * CLUSTER_BYTES
 
 /**
  * The runs of a span, in ascending order and as long as can be. A cluster that the span holds only in part (images with other
@@ -31,7 +35,7 @@ export interface LayerSpan {
  */
 export async function* layerRuns(span: LayerSpan): AsyncGenerator<Run, void, undefined> {
   let run: Run | null = null
-  for await (const next of span.raw ? scannedClusters(span.disk) : mappedClusters(span)) {
+  for await (const next of clusterRuns(span)) {
     if (run !== null && next.kind === run.kind && run.offset + run.length === next.offset) {
       run = { kind: run.kind, offset: run.offset, length: run.length + next.length }
       continue
@@ -42,7 +46,7 @@ export async function* layerRuns(span: LayerSpan): AsyncGenerator<Run, void, und
   if (run !== null) yield run
 }
 
-async function* mappedClusters(span: LayerSpan): AsyncGenerator<Run, void, undefined> {
+async function* clusterRuns(span: LayerSpan): AsyncGenerator<Run, void, undefined> {
   const { disk } = span
   // The states seen in the cluster that no extent has filled yet.
   let seen = new Set<ClusterState>()
@@ -52,7 +56,7 @@ async function* mappedClusters(span: LayerSpan): AsyncGenerator<Run, void, undef
     for (let at = extent.offset; at < end; ) {
       const whole = at % CLUSTER_BYTES === 0 ? end - at - ((end - at) % CLUSTER_BYTES) : 0
       if (whole > 0) {
-        if (state !== 'absent') yield { kind: state, offset: at, length: whole }
+        yield* runsOf(disk, state, at, whole)
         at += whole
         continue
       }
@@ -61,8 +65,7 @@ async function* mappedClusters(span: LayerSpan): AsyncGenerator<Run, void, undef
       seen.add(state)
       at = Math.min(end, clusterEnd)
       if (at < clusterEnd) continue
-      const kind = seen.size > 1 ? 'data' : state
-      if (kind !== 'absent') yield { kind, offset: start, length: clusterEnd - start }
+      yield* runsOf(disk, seen.size > 1 ? 'data' : state, start, clusterEnd - start)
       seen = new Set()
     }
   }
@@ -70,18 +73,24 @@ async function* mappedClusters(span: LayerSpan): AsyncGenerator<Run, void, undef
 
 function stateOf({ kind, depth }: Extent, span: LayerSpan): ClusterState {
   if (kind === 'unallocated' || depth >= span.depth) return 'absent'
-  if (kind !== 'zero') return 'data'
-  return span.bottom ? 'absent' : 'zero'
+  if (kind === 'zero') return span.bottom ? 'absent' : 'zero'
+  return depth === span.rawDepth ? 'unknown' : 'data'
 }
 
-async function* scannedClusters(disk: Disk): AsyncGenerator<Run, void, undefined> {
-  const buffer = new Uint8Array(16 * CLUSTER_BYTES)
-  for (let offset = 0; offset < disk.sizeBytes; offset += buffer.length) {
-    const part = buffer.subarray(0, Math.min(buffer.length, disk.sizeBytes - offset))
-    await disk.read(offset, part)
+/** The runs in a range of whole clusters of one state. */
+async function* runsOf(disk: Disk, state: ClusterState, offset: number, length: number): AsyncGenerator<Run, void, undefined> {
+  if (state === 'unknown') yield* scannedRuns(disk, offset, length)
+  else if (state !== 'absent') yield { kind: state, offset, length }
+}
+
+async function* scannedRuns(disk: Disk, offset: number, length: number): AsyncGenerator<Run, void, undefined> {
+  const buffer = new Uint8Array(Math.min(SCAN_BYTES, length))
+  for (let start = offset; start < offset + length; start += buffer.length) {
+    const part = buffer.subarray(0, Math.min(buffer.length, offset + length - start))
+    await disk.read(start, part)
     for (let at = 0; at < part.length; at += CLUSTER_BYTES) {
       const cluster = part.subarray(at, at + CLUSTER_BYTES)
-      if (!isZero(cluster)) yield { kind: 'data', offset: offset + at, length: cluster.length }
+      if (!isZero(cluster)) yield { kind: 'data', offset: start + at, length: cluster.length }
     }
   }
 }

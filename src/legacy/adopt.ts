@@ -103,7 +103,7 @@ interface Copying {
 }
 
 async function copyBox(core: Core, host: PerformHost, { chains, boxId, box, options }: Copying): Promise<BoxRecord> {
-  const plan = await planArchive(chains, box, null)
+  const plan = await planArchive(chains, box, { only: null, baseApart: false })
   const operation = newBoxOperation({ ...plan, name: boxId, config: { createdAt: options.nowMs } }, null, options.newId)
   const progress = new Progress(options)
   progress.begin('adopt', null)

@@ -137,7 +137,7 @@ async function publish(host: PerformHost, manifest: BoxliteManifest, aside: stri
     progress.begin('import', null)
     const chains = new LayerChains(host.store, options.codec)
     const fill = (_index: number, layer: NewLayer, file: LayerFile): Promise<void> =>
-      chains.fillNew(layer, file, disk.sizeBytes, (target) => copyLayer({ disk, depth: 1, bottom: true, raw: false }, target, progress))
+      chains.fillNew(layer, file, disk.sizeBytes, (target) => copyLayer({ disk, depth: 1, bottom: true, rawDepth: null }, target, progress))
     const box = { layers: [{ parent: null, virtualSizeBytes: disk.sizeBytes }], snapshots: [], live: { layer: 0, parent: null } }
     const { name = manifest.name, newId, nowMs } = options
     const operation = newBoxOperation({ ...box, name, config: { ...manifest.config, createdAt: nowMs } }, null, newId)

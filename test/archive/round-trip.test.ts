@@ -56,6 +56,19 @@ describe('an archive', () => {
     expect((await exported(other, await imported(other, archive))).equals(archive)).toBe(true)
   })
 
+  it('is the same before and after layers are merged', async () => {
+    const home = new TestHome()
+    let box = await makeBranchedBox(home)
+    let merged = 0
+    for (const name of [null, 'branch', 'three', 'one']) {
+      if (name !== null) box = await home.removeSnapshot(box.id, name)
+      const archive = await exported(home, box)
+      merged += await home.merge()
+      expect((await exported(home, box)).equals(archive), name ?? 'at first').toBe(true)
+    }
+    expect(merged).toBeGreaterThan(2)
+  })
+
   it('opens with tar and is proven by sha256sum', async () => {
     const home = new TestHome()
     const members = unpacked(await exported(home, await makeSmallBox(home)))

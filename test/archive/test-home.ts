@@ -5,10 +5,11 @@ import { LayerChains } from '../../src/archive/layer-chain.ts'
 import { Core } from '../../src/core/core.ts'
 import { createImage } from '../../src/disk/create.ts'
 import { Disk, type Layer } from '../../src/disk/disk.ts'
+import { mergeLayers } from '../../src/disk/merge.ts'
 import type { LayerFile, Store } from '../../src/host.ts'
 import type { BoxCreate, NewLayer, Operation, Outcome } from '../../src/operation/operation.ts'
 import type { BoxRecord, ImageRecord } from '../../src/operation/record.ts'
-import { perform, type PerformHost } from '../../src/perform.ts'
+import { type Fold, perform, type PerformHost } from '../../src/perform.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 
 export const KIB = 1024
@@ -64,6 +65,17 @@ export class TestHome {
 
   async removeSnapshot(boxId: string, snapshot: string): Promise<BoxRecord> {
     return (await this.perform({ kind: 'snapshot.remove', boxId, snapshot })).record
+  }
+
+  /** Folds every layer that nothing names into the one above; how many. */
+  async merge(): Promise<number> {
+    const fold = async ({ upper, lower, below }: Fold, target: LayerFile): Promise<void> => {
+      const names = [upper, lower, ...below]
+      const layers = await Promise.all(names.map(async (name) => ({ name, format: 'qcow2' as const, file: await this.store.openLayer(name, 'read') })))
+      const [top, next, ...rest] = layers as [Layer, Layer, ...Layer[]]
+      await mergeLayers({ upper: top, lower: next, below: rest, target, backing: rest[0] ?? null })
+    }
+    return (await this.perform({ kind: 'merge', temporaryId: newId(), limit: 100 }, { fold })).merged
   }
 
   async record(boxId: string): Promise<BoxRecord> {
