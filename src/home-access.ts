@@ -28,6 +28,7 @@ export class HomeAccess {
   // Judges records for looking at: each in one go, so one core serves all.
   #reader: Core | null = null
   readonly #turns = new Map<string, Promise<void>>()
+  readonly #running = new Set<Promise<unknown>>()
   readonly #openDisks = new Map<string, () => Promise<void>>()
   #closing: Promise<void> | null = null
 
@@ -44,9 +45,20 @@ export class HomeAccess {
 
   /** Carries out one operation. A core is an operation's own while it lasts, and serves the next one after. */
   async run<O extends Operation>(operation: O, more: { held?: readonly HeldLock[]; bulk?: Partial<BulkWork> } = {}): Promise<Outcome<O>> {
+    this.#checkOpen()
+    const running = this.#perform(operation, { ...this.performer, ...more })
+    this.#running.add(running)
+    try {
+      return await running
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  async #perform<O extends Operation>(operation: O, host: PerformHost): Promise<Outcome<O>> {
     const core = this.#idleCores.pop() ?? (await Core.create())
     try {
-      return await perform(core, operation, { ...this.performer, ...more })
+      return await perform(core, operation, host)
     } finally {
       this.#idleCores.push(core)
     }
@@ -77,7 +89,7 @@ export class HomeAccess {
 
   /** Waits for all earlier calls on this box and keeps later ones waiting until the function that this answers is called. */
   async enter(boxId: string): Promise<() => void> {
-    if (this.#closing !== null) throw new BoxLiteError('invalid_state', 'This BoxLite is closed', { remedy: 'Open it again.' })
+    this.#checkOpen()
     const before = this.#turns.get(boxId)
     let leave = (): void => undefined
     const turn = new Promise<void>((resolve) => (leave = resolve))
@@ -142,8 +154,13 @@ export class HomeAccess {
     return this.#closing
   }
 
+  #checkOpen(): void {
+    if (this.#closing !== null) throw new BoxLiteError('invalid_state', 'This BoxLite is closed', { remedy: 'Open it again.' })
+  }
+
   async #close(): Promise<void> {
-    await Promise.all(this.#turns.values())
+    // Whoever made a call hears how it ended; here it only has to be over.
+    await Promise.allSettled([...this.#turns.values(), ...this.#running])
     try {
       for (const closeDisk of [...this.#openDisks.values()]) await closeDisk()
     } finally {
