@@ -2,13 +2,9 @@
 // again. Such a head changes by merging alone, which keeps the layer's size and only shortens its chain: what is remembered
 // names the same disk, at most through more layers than it has by now.
 
-const LIMIT = 4096
+import type { FileHead } from '../host.ts'
 
-/** The start of a layer's file, and the file's length. */
-export interface LayerHead {
-  readonly fileBytes: number
-  readonly bytes: Uint8Array
-}
+const LIMIT = 4096
 
 interface Kept {
   readonly fileBytes: number
@@ -21,7 +17,7 @@ interface Kept {
 export class HeadMemory {
   readonly #heads = new Map<string, Kept>()
 
-  get(layer: string): LayerHead | null {
+  get(layer: string): FileHead | null {
     const kept = this.#heads.get(layer)
     if (!kept) return null
     this.#heads.delete(layer)
@@ -31,7 +27,7 @@ export class HeadMemory {
     return { fileBytes: kept.fileBytes, bytes }
   }
 
-  put(layer: string, { fileBytes, bytes }: LayerHead): void {
+  put(layer: string, { fileBytes, bytes }: FileHead): void {
     const end = bytes.findLastIndex((byte) => byte !== 0) + 1
     this.#heads.set(layer, { fileBytes, headBytes: bytes.length, start: bytes.slice(0, end) })
     for (const oldest of this.#heads.keys()) {

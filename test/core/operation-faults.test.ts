@@ -98,11 +98,11 @@ async function recoverAll(home: Home): Promise<void> {
   for (const boxId of [...home.memory.records.boxes.keys()]) await home.run({ kind: 'recover', boxId })
 }
 
-/** One run with one failure; returns false when the failure's place was never reached. */
+/** One run in which the calls of these numbers fail; returns false when not even the first was reached. */
 async function runWithFault(
   scenario: Scenario,
   endings: Record<string, unknown>[],
-  at: number,
+  at: readonly number[],
   when: 'before' | 'after',
   code: ErrorCode,
 ): Promise<boolean> {
@@ -116,9 +116,9 @@ async function runWithFault(
     () => null,
     (error: unknown) => error,
   )
-  if (home.faults.calls <= at) return false
-  home.faults.at = -1
-  const trace = `${scenario.name}: ${code} ${when} ${home.faults.names[at]} (${at}): ${String(outcome)}`
+  if (home.faults.calls <= at[0]!) return false
+  home.faults.at = []
+  const trace = `${scenario.name}: ${code} ${when} ${at.map((call) => `${home.faults.names[call]} (${call})`).join()}: ${String(outcome)}`
   if (outcome !== null) expect(isBoxLiteError(outcome), trace).toBe(true)
   await home.check()
   if (outcome === null) expect(endings, trace).toContainEqual(essences(home))
@@ -144,21 +144,41 @@ async function runWithFault(
   return true
 }
 
+/** Every allowed ending of a scenario, one call failing or none. */
+async function endingsOf(scenario: Scenario): Promise<Record<string, unknown>[]> {
+  const good = new Home()
+  await scenario.prepare(good)
+  await good.run(scenario.operation)
+  const other = new Home()
+  await scenario.otherwise?.(other)
+  return scenario.otherwise ? [essences(good), essences(other)] : [essences(good)]
+}
+
 describe('an operation of which one call fails', () => {
   for (const scenario of scenarios) {
     it(`leaves the home as it was or as it was to be: ${scenario.name}`, async () => {
-      const good = new Home()
-      await scenario.prepare(good)
-      await good.run(scenario.operation)
-      const other = new Home()
-      await scenario.otherwise?.(other)
-      const endings = scenario.otherwise ? [essences(good), essences(other)] : [essences(good)]
+      const endings = await endingsOf(scenario)
       let runs = 0
       // `busy` promises that nothing was done.
       for (const [when, code] of [['before', 'io'], ['after', 'io'], ['before', 'busy']] as const) {
-        for (let at = 0; await runWithFault(scenario, endings, at, when, code); at++) runs++
+        for (let at = 0; await runWithFault(scenario, endings, [at], when, code); at++) runs++
       }
       expect(runs).toBeGreaterThan(10)
+    })
+  }
+})
+
+describe('an operation of which two calls near each other fail', () => {
+  for (const scenario of scenarios.filter(({ name }) => /running|recover|force|keeps/.test(name))) {
+    it(`leaves the home as it was or as it was to be: ${scenario.name}`, async () => {
+      const endings = await endingsOf(scenario)
+      let runs = 0
+      for (const when of ['before', 'after'] as const) {
+        for (let gap = 1; gap <= 4; gap++) {
+          for (let at = 0; await runWithFault(scenario, endings, [at, at + gap], when, 'io'); at++) runs++
+        }
+      }
+      expect(runs).toBeGreaterThan(40)
     })
   }
 })

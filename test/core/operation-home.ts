@@ -23,13 +23,13 @@ export const machineRecord: MachineRecord = { pid: 7, startTime: '99', bootId: '
 /** Lets one call of a home, by its number, fail: before it took place or after it. */
 export class Faults {
   calls = 0
-  at = -1
+  at: readonly number[] = []
   when: 'before' | 'after' = 'before'
   code: ErrorCode = 'io'
   readonly names: string[] = []
 
   async call<T>(name: string, action: () => Promise<T>): Promise<T> {
-    const fails = this.calls++ === this.at
+    const fails = this.at.includes(this.calls++)
     this.names.push(name)
     if (fails && this.when === 'before') throw new BoxLiteError(this.code, `injected before ${name}`)
     const result = await action()

@@ -196,7 +196,7 @@ describe('a commit of unknown outcome', () => {
     it(`is answered by the old truth with a higher generation, and the machine goes on (${when})`, async () => {
       const home = await running()
       const at = await callOf(home, 'store.commitRecord')
-      Object.assign(home.faults, { calls: 0, at, when })
+      Object.assign(home.faults, { calls: 0, at: [at], when })
       await expect(home.run(snapshotCreate(100, 'a'))).rejects.toMatchObject({ code: 'io', facts: { reason: 'taken_back' } })
       expect(home.record()).toMatchObject({ generation: 4, live: layer(10), snapshots: [], pending: null, machine: machineRecord })
       expect(home.machine).toMatchObject({ state: 'running', open: layer(10), frozen: false })
