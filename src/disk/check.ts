@@ -1,13 +1,13 @@
 // Checks a qcow2 image, as `qemu-img check` does and more strictly. The core decides, this reads.
 
 import { Core } from '../core/core.ts'
-import { BoxLiteError } from '../error.ts'
 import type { LayerFile } from '../host.ts'
 import { HeaderFact, Refusal } from './abi.ts'
 import { CheckFact, CheckStep } from './check-abi.ts'
 import { describeFinding } from './finding.ts'
 import { headerError, headerFacts, readHeaderBytes } from './header.ts'
 import { refusalError } from './refusal.ts'
+import { checkAborted, type DiskWorkOptions } from './source.ts'
 
 /** What a check found. Numbers of clusters, and offsets in bytes. */
 export interface CheckReport {
@@ -30,10 +30,7 @@ export interface CheckReport {
   readonly findings: readonly string[]
 }
 
-export interface CheckOptions {
-  readonly signal?: AbortSignal
-  /** Called now and then with how much is done, 0 to 1. */
-  readonly onProgress?: (done: number) => void
+export interface CheckOptions extends DiskWorkOptions {
   /** What to call the image in messages. */
   readonly image?: string
 }
@@ -56,7 +53,7 @@ export async function checkImage(file: LayerFile, options: CheckOptions = {}): P
   })
   if (refusal !== Refusal.NONE) throw headerError(core, refusal, options.image)
   for (let reads = 0; ; reads++) {
-    if (options.signal?.aborted === true) throw new BoxLiteError('aborted', 'The check was aborted', { cause: options.signal.reason })
+    checkAborted(options.signal)
     const step = core.exports.checkStep()
     const facts = checkFacts(core)
     if (step === CheckStep.DONE) {

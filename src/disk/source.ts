@@ -6,7 +6,7 @@ import type { Disk } from './disk.ts'
 /** The reading half of a disk. */
 export type DiskSource = Pick<Disk, 'sizeBytes' | 'read' | 'extents'>
 
-/** How long work on a disk is watched and ended. */
+/** How long work on a disk is watched, and ended early. */
 export interface DiskWorkOptions {
   readonly signal?: AbortSignal
   /** Called now and then with how much is done, 0 to 1. */

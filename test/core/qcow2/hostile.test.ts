@@ -5,9 +5,10 @@ import { describe, expect, test } from 'vitest'
 import type { BoxHost } from '../../../src/box-host.ts'
 import { checkImage, isSound } from '../../../src/disk/check.ts'
 import { portableCodec } from '../../../src/disk/codec.ts'
-import { openDiskSource } from '../../../src/disk-source.ts'
+import { openDiskSource, type OpenSource } from '../../../src/disk-source.ts'
 import { Disk } from '../../../src/disk/disk.ts'
 import { isBoxLiteError } from '../../../src/error.ts'
+import type { LayerFile } from '../../../src/host.ts'
 import { MemoryFile } from '../../../src/store/memory-file.ts'
 import { defects } from './defects.ts'
 import { PlainImage, PLACE } from './plain-image.ts'
@@ -17,8 +18,13 @@ async function attempt(work: () => Promise<string>): Promise<string> {
     return await work()
   } catch (error) {
     if (!isBoxLiteError(error)) throw error
-    return `${error.code} ${String(error.facts['field'] ?? error.facts['method'] ?? error.message)}`
+    return `${error.code} ${String(error.facts['field'] ?? error.message)}`
   }
+}
+
+async function importInto(source: OpenSource, layer: LayerFile): Promise<string> {
+  await source.fill(layer, {})
+  return 'imported'
 }
 
 /** What becomes of an image: at open, when it is read, in the check, and when it is imported. */
@@ -42,9 +48,7 @@ export async function fate(image: PlainImage): Promise<{ open: string; read: str
   })
   const imported = await attempt(async () => {
     const source = await openDiskSource({ codec: portableCodec } as BoxHost, { file, format: 'qcow2' })
-    const layer = new MemoryFile({ pages: new Map(), lengthBytes: 0 }, true)
-    await source.fill(layer, {})
-    return 'imported'
+    return await importInto(source, new MemoryFile({ pages: new Map(), lengthBytes: 0 }, true))
   })
   return { open, read, check, imported }
 }
