@@ -91,14 +91,14 @@ export function openLiveDisk(home: HomeAccess, boxId: string, { writable = true 
   })
 }
 
-/** Opens the disk that ends in the frozen layer `layer`, for reading. It stays readable whatever becomes of the box. */
-export async function openFrozenDisk(home: HomeAccess, layer: string): Promise<BoxDisk> {
-  const { chain } = await inHome(home, () => openTop(home, layer, false))
+/** Opens the disk that ends in a frozen layer, for reading. It stays readable whatever becomes of the box. */
+export async function openFrozenDisk(home: HomeAccess, findLayer: () => Promise<string>): Promise<BoxDisk> {
+  const { chain } = await inHome(home, async () => openTop(home, await findLayer(), false))
   return new BoxDisk(chain.disk, () => chain.close())
 }
 
 /** Nothing may be collected or merged between reading the names of layers and having them open. */
-async function inHome<T>(home: HomeAccess, work: () => Promise<T>): Promise<T> {
+export async function inHome<T>(home: HomeAccess, work: () => Promise<T>): Promise<T> {
   const shared = await home.lockHome('shared')
   try {
     return await work()

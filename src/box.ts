@@ -2,7 +2,7 @@
 
 import { exportBox, type ExportOptions } from './archive/export.ts'
 import { LayerChains } from './archive/layer-chain.ts'
-import { BoxDisk, openLiveDisk, type OpenDiskOptions } from './box-disk.ts'
+import { inHome, openLiveDisk, type BoxDisk, type OpenDiskOptions } from './box-disk.ts'
 import { boxInfo, type BoxDetails } from './box-info.ts'
 import type { HomeAccess } from './home-access.ts'
 import { layerBytes, Snapshots } from './snapshots.ts'
@@ -36,13 +36,15 @@ export class Box {
     this.snapshot = new Snapshots(home, id)
   }
 
-  /** The box as it is now. `not_found` when it was removed. */
-  async info(): Promise<BoxDetails> {
-    const record = await this.#home.record(this.id)
-    const chains = new LayerChains(this.#home.store, this.#home.host.codec)
-    const { virtualSizeBytes } = await chains.facts(record.live)
-    const layerCount = (await chains.names(record.live)).length
-    return { ...boxInfo(record), disk: { virtualSizeBytes, layerCount, ownBytes: await layerBytes(this.#home, record.live) } }
+  /** The box as it is now. `not_found` when it was removed; `busy` while the home is being pruned. */
+  info(): Promise<BoxDetails> {
+    return inHome(this.#home, async () => {
+      const record = await this.#home.record(this.id)
+      const chains = new LayerChains(this.#home.store, this.#home.host.codec)
+      const { virtualSizeBytes } = await chains.facts(record.live)
+      const layerCount = (await chains.names(record.live)).length
+      return { ...boxInfo(record), disk: { virtualSizeBytes, layerCount, ownBytes: await layerBytes(this.#home, record.live) } }
+    })
   }
 
   /** Opens the disk of a stopped box, for writing too unless told otherwise. The box is locked until the disk is closed. */

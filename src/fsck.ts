@@ -70,9 +70,18 @@ export async function checkHome(home: HomeAccess, options: FsckOptions): Promise
 async function repairHome(home: HomeAccess, lock: Held, findings: readonly FsckFinding[]): Promise<void> {
   const held: HeldLock[] = [{ scope: { kind: 'home', mode: 'exclusive' }, held: lock }]
   for (const { severity, boxId } of findings) {
-    if (severity === 'unfinished' && boxId !== null) await home.run({ kind: 'recover', boxId }, { held })
+    if (severity === 'unfinished' && boxId !== null) await recoverUnlessBusy(home, boxId, held)
   }
   if (findings.some(({ severity }) => severity === 'leftover')) await home.run({ kind: 'collect', dryRun: false }, { held })
+}
+
+/** Whoever has the box has recovered it, or will. */
+async function recoverUnlessBusy(home: HomeAccess, boxId: string, held: readonly HeldLock[]): Promise<void> {
+  try {
+    await home.run({ kind: 'recover', boxId }, { held })
+  } catch (error) {
+    if (!isBoxLiteError(error, 'busy')) throw error
+  }
 }
 
 class HomeCheck {

@@ -17,6 +17,8 @@ export type BoxReading =
   | { readonly kind: 'damaged'; readonly id: string; readonly error: BoxLiteError }
   | { readonly kind: 'absent'; readonly id: string }
 
+const IDLE_CORES = 8
+const IDLE_CORE_BYTES = 4 * 1024 * 1024
 const UNREADABLE: ReadonlySet<ErrorCode> = new Set(['corrupt', 'unsupported', 'limit'])
 
 export class HomeAccess {
@@ -60,7 +62,8 @@ export class HomeAccess {
     try {
       return await perform(core, operation, host)
     } finally {
-      this.#idleCores.push(core)
+      // One that had to think about a large home gives its memory back.
+      if (core.bytes.length <= IDLE_CORE_BYTES && this.#idleCores.length < IDLE_CORES) this.#idleCores.push(core)
     }
   }
 

@@ -78,10 +78,13 @@ export class Snapshots {
   }
 
   /** Opens a snapshot's disk for reading. The box is not locked by it. */
-  async disk(idOrName: string): Promise<BoxDisk> {
-    const record = await this.#record()
+  disk(idOrName: string): Promise<BoxDisk> {
+    return openFrozenDisk(this.#home, async () => this.#layerOf(await this.#record(), idOrName))
+  }
+
+  #layerOf(record: BoxRecord, idOrName: string): string {
     const snapshot = findSnapshot(record, idOrName)
-    if (snapshot !== null) return openFrozenDisk(this.#home, snapshot.layer)
+    if (snapshot !== null) return snapshot.layer
     throw new BoxLiteError('not_found', `snapshot '${idOrName}' not found for box '${this.#boxId}'`, {
       remedy: "Run 'boxlite snapshot ls' to see its snapshots.",
       facts: { boxId: this.#boxId, snapshot: idOrName },

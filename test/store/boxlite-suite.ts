@@ -6,7 +6,9 @@ import type { Box } from '../../src/box.ts'
 import { isBoxLiteError, type ErrorCode } from '../../src/error.ts'
 import type { Store } from '../../src/host.ts'
 import { createImage } from '../../src/disk/create.ts'
+import type { BoxRecord } from '../../src/operation/record.ts'
 import { MemoryFile } from '../../src/store/memory-file.ts'
+import { crc32c } from '../crash/image-reader.ts'
 
 /** A home of its own, and the host that opens it; every `open` of it is another process. */
 export interface HostUnderTest {
@@ -49,6 +51,16 @@ async function look(box: Box, offset: number, length: number, snapshot?: string)
   await disk.read(offset, bytes)
   await disk.close()
   return new TextDecoder().decode(bytes).replaceAll('\0', '.')
+}
+
+/** The record as a process leaves it that dies between committing a snapshot of a running box and moving the machine on. */
+function withPending(record: Uint8Array): Uint8Array {
+  const text = new TextDecoder().decode(record)
+  const { live, snapshots } = JSON.parse(text) as BoxRecord
+  const pending = `"pending":{"kind":"switch","from":"${snapshots[0]!.layer}","to":"${live}"},`
+  const body = new TextEncoder().encode(text.slice(0, text.indexOf('"check"')).replace('"pending":null,', pending))
+  const check = crc32c(body).toString(16).padStart(8, '0')
+  return new Uint8Array([...body, ...new TextEncoder().encode(`"check":"${check}"}`)])
 }
 
 export function describeBoxLite(name: string, make: () => Promise<HostUnderTest>): void {
@@ -379,6 +391,33 @@ export function describeBoxLite(name: string, make: () => Promise<HostUnderTest>
       expect((await store.list('layers')).length).toBe(3)
       expect((await lite.fsck({ repair: true })).remaining).toEqual([])
       expect((await store.list('layers')).length).toBe(1)
+      await store.close()
+    })
+
+    it('recovers at open what a dead process left, and fsck finds and repairs the same', async () => {
+      const box = await lite.create({ name: 'web', diskSizeGb: tiny })
+      await box.snapshot.create('s')
+      const store = await home.store()
+      const interrupt = async (): Promise<void> => {
+        const bytes = (await store.readRecord('boxes', box.id))!
+        await store.commitRecord('boxes', box.id, withPending(bytes), bytes, [])
+      }
+      await interrupt()
+      expect((await lite.list())[0]!.attention).toContain('interrupted')
+      const found = await lite.fsck()
+      expect([found.clean, found.findings.map(({ severity, boxId }) => [severity, boxId])]).toEqual([false, [['unfinished', box.id]]])
+      const repaired = await lite.fsck({ repair: true })
+      expect([repaired.clean, repaired.remaining]).toEqual([true, []])
+      await interrupt()
+      const { recovered } = await another()
+      expect(recovered).toEqual([{ boxId: box.id, name: 'web', recovery: 'cleared', findings: [], error: null }])
+      expect((await another()).recovered).toEqual([])
+      expect((await lite.fsck()).findings).toEqual([])
+      // Whoever has the box recovers it: opening leaves it alone.
+      await interrupt()
+      const lock = await store.lock({ kind: 'box', id: box.id })
+      expect((await another()).recovered).toEqual([])
+      await lock!.release()
       await store.close()
     })
 
