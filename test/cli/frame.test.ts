@@ -54,6 +54,7 @@ describe('wrong usage ends with 64, one line and a way on', () => {
     ['a value too many', ['disk', 'create', '--json=yes', 'x', '1G'], /--json takes no value/],
     ['an option given twice', ['disk', 'create', '-f', 'raw', '-f', 'raw', 'x', '1G'], /-f is given twice/],
     ['an operand that is missing', ['disk', 'info'], /FILE is missing/],
+    ['an operand that is empty', ['disk', 'read', ''], /FILE is empty/],
     ['an operand too many', ['disk', 'info', 'x', 'y'], /'y' is one operand too many/],
     ['a format that is none', ['disk', 'info', '-f', 'vmdk', 'x'], /--format 'vmdk' is not known\. It is qcow2 or raw\./],
     ['a size that is none', ['disk', 'create', 'x', '10Q'], /SIZE '10Q' is not a size\. Write it in bytes or with a unit/],
@@ -73,6 +74,11 @@ describe('an error', () => {
     const { code, out, err } = await runCli(['disk', 'info', 'absent.qcow2'], { cwd: directory })
     expect({ code, out }).toEqual({ code: 1, out: '' })
     expect(err).toMatch(/^boxlite: Cannot open absent\.qcow2: it does not exist \(ENOENT\)\. .+\n$/)
+  })
+
+  it('always says what to do', async () => {
+    const { err } = await runCli(['disk', 'info', '/'])
+    expect(err).toBe('boxlite: Cannot open /: it is not a regular file. Look at the path and the system log, then try again.\n')
   })
 
   it('is one JSON object with --json', async () => {

@@ -72,6 +72,10 @@ it('draws a table by the widest cells', () => {
   ])
 })
 
+it('draws a table of more rows than a call has arguments', () => {
+  expect(drawTable([{ title: 'N' }], Array.from({ length: 300_000 }, (_, i) => [String(i)]))).toHaveLength(300_001)
+})
+
 describe('a tree', () => {
   it('is drawn from its roots down', () => {
     const leaf = (text: string): TreeNode => ({ text, children: [] })

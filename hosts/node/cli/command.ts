@@ -97,6 +97,8 @@ function unknownOption(command: Command, rawName: string, names: readonly string
 }
 
 function checkOperands(command: Command, operands: readonly string[]): void {
+  const empty = operands.indexOf('')
+  if (empty >= 0) throw usageError(`${(command.operands[empty] ?? 'an operand').replace(/[[\]]/g, '')} is empty`, command.path)
   const missing = command.operands[operands.length]
   if (missing !== undefined && !missing.startsWith('[')) throw usageError(`${missing} is missing`, command.path)
   const extra = operands[command.operands.length]

@@ -1,5 +1,22 @@
-import { isBoxLiteError } from '../../../src/error.ts'
+import { isBoxLiteError, type ErrorCode } from '../../../src/error.ts'
 import { printable } from './printable.ts'
+
+/** What to do about an error that does not say it itself. Whoever aborted a command knows. */
+const remedies: Readonly<Record<ErrorCode, string | undefined>> = {
+  invalid_argument: "Look at what the command's --help says, then change it.",
+  not_found: 'Look whether the name is right.',
+  already_exists: 'Choose another name.',
+  invalid_state: 'Bring the box or disk into the state that this needs, then try again.',
+  unsupported: 'Convert it to something that is supported, or look for a newer boxlite.',
+  busy: 'Try again when whoever uses it is done.',
+  corrupt: 'Use another copy of it, if there is one.',
+  no_space: 'Free some space, then try again.',
+  io: 'Look at the path and the system log, then try again.',
+  engine_unavailable: 'Choose another engine.',
+  timeout: 'Try again when this machine has less to do.',
+  aborted: undefined,
+  limit: 'It is over a limit of this boxlite: use something smaller.',
+}
 
 /** Causes can run in a circle. */
 const STACK_LIMIT_LINES = 200
@@ -22,7 +39,7 @@ interface Description {
 
 function describe(error: unknown): Description {
   if (isBoxLiteError(error)) {
-    return { code: error.code, message: error.message, remedy: error.remedy, fault: error.fault, facts: error.facts }
+    return { code: error.code, message: error.message, remedy: error.remedy ?? remedies[error.code], fault: error.fault, facts: error.facts }
   }
   return {
     code: 'internal',

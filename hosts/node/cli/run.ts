@@ -18,7 +18,7 @@ export async function runCommandLine(terminal: Terminal, args: readonly string[]
   try {
     if (target.kind === 'failed') throw target.error
     if (target.kind === 'version') terminal.print(`boxlite ${packageVersion()}`)
-    else if (target.kind === 'group') terminal.print(...groupHelp(target.group, listedIn(target.group)))
+    else if (target.kind === 'group') terminal.print(groupHelp(target.group, listedIn(target.group)))
     else return await runCommand(terminal, target.command, target.rest)
     return 0
   } catch (error) {
@@ -35,7 +35,7 @@ export async function runCommandLine(terminal: Terminal, args: readonly string[]
 async function runCommand(terminal: Terminal, command: Command, rest: readonly string[]): Promise<number> {
   const { options, operands } = parseCommandLine(command, rest)
   if (options['help'] === true) {
-    terminal.print(...commandHelp(command))
+    terminal.print(commandHelp(command))
     return 0
   }
   return await command.run(terminal, options, operands)

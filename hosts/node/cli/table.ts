@@ -7,7 +7,8 @@ export interface Column {
 /** Lines of a table with two spaces between its columns. */
 export function drawTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const lines = [columns.map(({ title }) => title), ...rows]
-  const widths = columns.map((_, i) => Math.max(...lines.map((cells) => width(cells[i] ?? ''))))
+  // Not Math.max(...): a map of a large disk has more rows than a call may have arguments.
+  const widths = columns.map((_, i) => lines.reduce((widest, cells) => Math.max(widest, width(cells[i] ?? '')), 0))
   return lines.map((cells) =>
     columns
       .map(({ align }, i) => {

@@ -40,9 +40,9 @@ export class Terminal {
     this.#stop.abort(new BoxLiteError('aborted', reason))
   }
 
-  /** Prints lines on standard output. Names and paths in them have to be `printable`. */
-  print(...lines: readonly string[]): void {
-    this.#write(lines.map((line) => `${line}\n`).join(''))
+  /** Prints a line, or several, on standard output. Names and paths in them have to be `printable`. */
+  print(lines: string | readonly string[]): void {
+    this.#write([lines, ''].flat().join('\n'))
   }
 
   printJson(value: unknown): void {

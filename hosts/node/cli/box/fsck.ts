@@ -25,7 +25,7 @@ export const homeFsck = defineCommand({
       }),
     ).finally(() => progress.end())
     if (options.json === true) terminal.printJson(report)
-    else terminal.print(...describe(report))
+    else terminal.print(describe(report))
     return report.clean ? 0 : EXIT_NOT_CLEAN
   },
 })

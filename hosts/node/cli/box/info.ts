@@ -18,7 +18,7 @@ export const boxShow = defineCommand({
       return 0
     }
     const since = info.currentSnapshot === null ? 'it was made' : `snapshot '${printable(info.currentSnapshot)}'`
-    terminal.print(
+    terminal.print([
       `name:       ${printable(info.name ?? '(none)')}`,
       `id:         ${info.id}`,
       `created:    ${info.createdAt === null ? 'not known' : formatDate(info.createdAt)}`,
@@ -26,7 +26,7 @@ export const boxShow = defineCommand({
       `own space:  ${formatSize(info.disk.ownBytes)}, since ${since}`,
       `snapshots:  ${info.snapshotCount}`,
       ...(info.attention === null ? [] : [`attention:  ${printable(info.attention)}`]),
-    )
+    ])
     return 0
   },
 })

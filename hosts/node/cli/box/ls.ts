@@ -14,7 +14,7 @@ export const boxList = defineCommand({
   async run(terminal, options) {
     const boxes = await withHome(terminal, options.home, (lite) => lite.list())
     if (options.json === true) terminal.printJson(boxes)
-    else terminal.print(...drawTable(columns, boxes.map(rowOf)))
+    else terminal.print(drawTable(columns, boxes.map(rowOf)))
     return 0
   },
 })

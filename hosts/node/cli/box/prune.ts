@@ -17,7 +17,7 @@ export const homePrune = defineCommand({
   async run(terminal, options) {
     const report = await withHome(terminal, options.home, (lite) => lite.prune())
     if (options.json === true) terminal.printJson(report)
-    else terminal.print(...describe(report))
+    else terminal.print(describe(report))
     return report.complete ? 0 : 1
   },
 })

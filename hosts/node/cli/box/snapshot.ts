@@ -35,7 +35,7 @@ const snapshotList = defineCommand({
   async run(terminal, options, [box]) {
     const snapshots = await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.list())
     if (options.json === true) terminal.printJson(snapshots)
-    else terminal.print(...drawTable(columns, snapshots.map(rowOf)))
+    else terminal.print(drawTable(columns, snapshots.map(rowOf)))
     return 0
   },
 })
@@ -55,7 +55,7 @@ const snapshotShow = defineCommand({
     const info = await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.get(name!))
     if (info === null) throw snapshotNotFound(box!, name!)
     if (options.json === true) terminal.printJson(info)
-    else terminal.print(...describe(info))
+    else terminal.print(describe(info))
     return 0
   },
 })
@@ -117,7 +117,7 @@ const snapshotTree = defineCommand({
   async run(terminal, options, [box]) {
     const tree = await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.tree())
     if (options.json === true) terminal.printJson(tree)
-    else terminal.print(...drawTree(nodesOf(tree)))
+    else terminal.print(drawTree(nodesOf(tree)))
     return 0
   },
 })

@@ -31,7 +31,7 @@ export const diskCheck = defineCommand({
       return await checkImage(image.file, { image: file!, signal: terminal.signal, onProgress: (done) => progress.share(done) })
     }).finally(() => progress.end())
     if (options.json === true) terminal.printJson({ path: file, format: 'qcow2', sound: isSound(report), ...report })
-    else terminal.print(...describe(printable(file!), report))
+    else terminal.print(describe(printable(file!), report))
     return exitCode(report)
   },
 })

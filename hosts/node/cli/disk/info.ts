@@ -40,7 +40,7 @@ export const diskInfo = defineCommand({
         : [await withImage(file!, { format, mode: 'read' }, factsOf)]
     const facts = chain.map((one, depth) => (depth === 0 ? { ...one, allocatedBytes } : one))
     if (options.json === true) terminal.printJson(options['backing-chain'] === true ? facts : facts[0])
-    else terminal.print(...facts.flatMap((one, depth) => (depth === 0 ? describe(one) : ['', ...describe(one)])))
+    else terminal.print(facts.flatMap((one, depth) => (depth === 0 ? describe(one) : ['', ...describe(one)])))
     return 0
   },
 })

@@ -31,7 +31,7 @@ export const diskMap = defineCommand({
       return found
     })
     if (options.json === true) terminal.printJson(extents)
-    else terminal.print(...drawTable(columns, extents.map(rowOf)))
+    else terminal.print(drawTable(columns, extents.map(rowOf)))
     return 0
   },
 })
