@@ -123,10 +123,9 @@ async function openTop(home: HomeAccess, layer: string, writable: boolean): Prom
 function keepOpen(home: HomeAccess, boxId: string, chain: OpenChain, file: LayerFile | null, lock: Held): BoxDisk {
   const disk = new BoxDisk(chain.disk, async () => {
     try {
-      await chain.close()
+      await chain.close().finally(() => file?.close())
     } finally {
       forget()
-      await file?.close()
       await lock.release()
     }
   })

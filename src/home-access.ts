@@ -164,11 +164,10 @@ export class HomeAccess {
   async #close(): Promise<void> {
     // Whoever made a call hears how it ended; here it only has to be over.
     await Promise.allSettled([...this.#turns.values(), ...this.#running])
-    try {
-      for (const closeDisk of [...this.#openDisks.values()]) await closeDisk()
-    } finally {
-      await this.store.close()
-    }
+    const closed = await Promise.allSettled(Array.from(this.#openDisks.values(), (closeDisk) => closeDisk()))
+    await this.store.close()
+    // A disk that could not be flushed: the caller has to know.
+    for (const result of closed) if (result.status === 'rejected') throw result.reason
   }
 }
 
