@@ -30,7 +30,7 @@ export default defineConfig({
       },
       {
         // Named, because a dependency that is found only in the middle of a run reloads the page under the tests.
-        optimizeDeps: { include: ['fast-check', 'fzstd', 'modern-tar'] },
+        optimizeDeps: { include: ['fast-check', 'fzstd'] },
         test: {
           name: 'chromium',
           // Tests of the core and of src/ that need no Node; the same files run in both projects.

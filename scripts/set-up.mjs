@@ -3,7 +3,8 @@
 // alone, and nothing beyond these three is ever changed on the machine.
 import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
-import { elapsed, root, run, tool } from './run.mjs'
+import { build } from './build.mjs'
+import { elapsed, root, run } from './run.mjs'
 
 /** How long apt may wait for another package manager, in seconds. */
 const aptLockTimeoutSeconds = 600
@@ -22,7 +23,7 @@ export async function setUp({ systemPackages = [] } = {}) {
   requireNode()
   await installPackages()
   await installSystemTools(systemPackages)
-  await build()
+  await buildAll()
 }
 
 /** The Chromium to test in: `BOXLITE_CHROMIUM`, or the first of the usual places; null when there is none. */
@@ -92,10 +93,9 @@ async function installSystemTools(packages) {
   else console.log(`set-up: system tools installed in ${elapsed(start)}`)
 }
 
-async function build() {
+async function buildAll() {
   const start = performance.now()
-  const code = (await run(process.execPath, ['scripts/build-core.mjs'])) || (await run(tool('tsc'), ['-b']))
-  if (code !== 0) fail('the build failed')
+  if ((await build()) !== 0) fail('the build failed')
   console.log(`set-up: built in ${elapsed(start)}`)
 }
 

@@ -10,9 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** What the files of each folder may import: folders of this repository, packages, and Node's modules. First match wins. */
 const layers: readonly { folder: string; folders: readonly string[]; packages?: readonly string[]; node?: boolean }[] = [
   { folder: 'core/', folders: ['core/'] },
-  { folder: 'src/', folders: ['src/'], packages: ['fzstd', 'modern-tar'] },
+  { folder: 'src/', folders: ['src/'], packages: ['fzstd'] },
   { folder: 'hosts/v86/', folders: ['hosts/v86/', 'src/'], packages: ['v86'] },
-  { folder: 'hosts/node/', folders: ['hosts/node/', 'hosts/v86/', 'src/'], packages: ['modern-tar'], node: true },
+  { folder: 'hosts/node/', folders: ['hosts/node/', 'hosts/v86/', 'src/'], node: true },
   { folder: 'hosts/browser/', folders: ['hosts/browser/', 'hosts/v86/', 'src/'], packages: ['idb'] },
   { folder: 'examples/', folders: ['examples/'], packages: ['boxlite'], node: true },
 ]
