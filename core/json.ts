@@ -115,15 +115,21 @@ export function jsonString(): bool {
   const start = at
   let escaped = false
   while (at < end) {
-    const code = decodeAt(at, end)
-    if (code == MALFORMED || code < 0x20) return jsonRefuse()
+    const code = <u32>load<u8>(at)
     if (code == QUOTE) {
       textStart = start
       textBytes = <u32>(at - start)
       at++
       return escaped ? unescape() : true
     }
-    at += encodedLength(code)
+    if (code < 0x20) return jsonRefuse()
+    if (code >= 0x80) {
+      const long = decodeAt(at, end)
+      if (long == MALFORMED) return jsonRefuse()
+      at += encodedLength(long)
+      continue
+    }
+    at++
     if (code == BACKSLASH) {
       escaped = true
       // Whatever it is, the character after a backslash does not end the string.

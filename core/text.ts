@@ -38,6 +38,10 @@ export function hexDigit(code: u32): i32 {
 
 /** Whether all `lengthBytes` bytes are lower-case hex digits. */
 export function isHex(start: usize, lengthBytes: u32): bool {
-  for (let i: u32 = 0; i < lengthBytes; i++) if (hexDigit(load<u8>(start + i)) < 0) return false
+  const end = start + lengthBytes
+  for (let at = start; at < end; at++) {
+    const code = <u32>load<u8>(at)
+    if (code - 0x30 > 9 && code - 0x61 > 5) return false
+  }
   return true
 }
