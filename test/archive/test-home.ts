@@ -71,8 +71,8 @@ export class TestHome {
   async merge(): Promise<number> {
     const fold = async ({ upper, lower, below }: Fold, target: LayerFile): Promise<void> => {
       const names = [upper, lower, ...below]
-      const layers = await Promise.all(names.map(async (name) => ({ name, format: 'qcow2' as const, file: await this.store.openLayer(name, 'read') })))
-      const [top, next, ...rest] = layers as [Layer, Layer, ...Layer[]]
+      const open = async (name: string): Promise<Layer> => ({ name, format: 'qcow2', file: await this.store.openLayer(name, 'read') })
+      const [top, next, ...rest] = (await Promise.all(names.map(open))) as [Layer, Layer, ...Layer[]]
       await mergeLayers({ upper: top, lower: next, below: rest, target, backing: rest[0] ?? null })
     }
     return (await this.perform({ kind: 'merge', temporaryId: newId(), limit: 100 }, { fold })).merged
