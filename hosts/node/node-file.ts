@@ -1,0 +1,57 @@
+import { BoxLiteError } from '../../src/error.ts'
+import type { LayerFile } from '../../src/host.ts'
+import { fileCall } from './file-call.ts'
+import type { Handle } from './node-fs.ts'
+
+/** An open file of `node:fs`, or of anything like it. */
+export class NodeFile implements LayerFile {
+  readonly #path: string
+  readonly #handle: Handle
+  readonly #writable: boolean
+
+  constructor(path: string, handle: Handle, writable: boolean) {
+    this.#path = path
+    this.#handle = handle
+    this.#writable = writable
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<number> {
+    let done = 0
+    while (done < target.length) {
+      const { bytesRead } = await fileCall('read', this.#path, this.#handle.read(target, done, target.length - done, offset + done))
+      if (bytesRead === 0) break
+      done += bytesRead
+    }
+    return done
+  }
+
+  async write(source: Uint8Array, offset: number): Promise<void> {
+    this.#checkWritable()
+    let done = 0
+    while (done < source.length) {
+      const { bytesWritten } = await fileCall('write', this.#path, this.#handle.write(source, done, source.length - done, offset + done))
+      done += bytesWritten
+    }
+  }
+
+  async truncate(length: number): Promise<void> {
+    this.#checkWritable()
+    await fileCall('truncate', this.#path, this.#handle.truncate(length))
+  }
+
+  async size(): Promise<number> {
+    return (await fileCall('look at', this.#path, this.#handle.stat())).size
+  }
+
+  sync(): Promise<void> {
+    return fileCall('sync', this.#path, this.#handle.sync())
+  }
+
+  close(): Promise<void> {
+    return fileCall('close', this.#path, this.#handle.close())
+  }
+
+  #checkWritable(): void {
+    if (!this.#writable) throw new BoxLiteError('invalid_state', `${this.#path} is open for reading only`)
+  }
+}
