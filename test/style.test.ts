@@ -47,8 +47,8 @@ describe('the core', () => {
     expect(functionsOf(source)).toEqual([{ name: 'a', lines: 82 }, { name: 'd', lines: 3 }])
   })
 
-  it('allocates no managed object', () => {
-    const wat = read('build/core.wat')
+  it.each(['build/core.wat', 'build/core-wasi.wat'])('allocates no managed object: %s', (file) => {
+    const wat = read(file)
     expect(wat).toContain('$core/memory/')
     expect(wat.match(/\$~lib\/(?:rt|string|array|typedarray|map|set)\/[\w/#]+/g) ?? []).toEqual([])
   })

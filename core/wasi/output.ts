@@ -1,5 +1,6 @@
 // JSON lines on standard output: one object a line, built through a small buffer.
 
+import { literalLength } from '../text'
 import { Errno } from './calls'
 import { writeOutput } from './files'
 
@@ -82,7 +83,8 @@ function putKey(key: string): void {
 }
 
 function putAscii(text: string): void {
-  for (let i = 0; i < text.length; i++) put(<u8>text.charCodeAt(i))
+  const length = literalLength(text)
+  for (let i: u32 = 0; i < length; i++) put(load<u8>(changetype<usize>(text) + (<usize>i << 1)))
 }
 
 function putHex(digit: u8): void {

@@ -2,6 +2,7 @@
 // that no record and no image can name a place outside.
 
 import { Place } from '../operation/abi'
+import { literalLength } from '../text'
 
 /** Longest name in a directory of the home, in bytes. */
 const NAME_LIMIT_BYTES: u32 = 255
@@ -39,7 +40,8 @@ export function entryPath(place: i32, name: usize, nameBytes: u32): bool {
 
 /** Adds text of this program; never longer than the limit leaves room for. */
 export function appendText(text: string): void {
-  for (let i = 0; i < text.length; i++) store<u8>(path + lengthBytes++, <u8>text.charCodeAt(i))
+  const length = literalLength(text)
+  for (let i: u32 = 0; i < length; i++) store<u8>(path + lengthBytes++, load<u8>(changetype<usize>(text) + (<usize>i << 1)))
 }
 
 /** Adds a number in decimal. */
