@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The process of the command line: its streams, its signals, its exit code.
 
+import { reportError } from './report-error.ts'
 import { runCommandLine } from './run.ts'
 import { Terminal } from './terminal.ts'
 
@@ -18,6 +19,12 @@ for (const [name, number] of Object.entries(signals)) {
     terminal.stop(name === 'SIGINT' ? 'interrupted' : `ended by ${name}`)
   })
 }
+
+// What nobody waits for can fail, too: a defect, told in one line as every other error.
+process.on('uncaughtException', (error) => {
+  for (const line of reportError(error, { json: process.argv.includes('--json'), debug: terminal.isDebugging })) terminal.tell(line)
+  process.exit(1)
+})
 
 let code = await runCommandLine(terminal, process.argv.slice(2))
 await terminal.finish()

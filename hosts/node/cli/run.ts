@@ -24,8 +24,7 @@ export async function runCommandLine(terminal: Terminal, args: readonly string[]
   } catch (error) {
     // A broken output is told by the caller, once; what it aborted is only its echo.
     if (terminal.outputError === null) {
-      const debug = (terminal.env['BOXLITE_DEBUG'] ?? '') !== ''
-      for (const line of reportError(error, { json: args.includes('--json'), debug })) terminal.tell(line)
+      for (const line of reportError(error, { json: args.includes('--json'), debug: terminal.isDebugging })) terminal.tell(line)
     }
     if (isUsageError(error)) return EXIT_USAGE
     return target.kind === 'command' ? (target.command.failureCode?.(error) ?? 1) : 1

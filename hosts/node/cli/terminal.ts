@@ -13,14 +13,15 @@ export interface TerminalStreams {
 }
 
 export class Terminal {
-  readonly env: NodeJS.ProcessEnv
+  /** Whether errors show where they come from. */
+  readonly isDebugging: boolean
   readonly #streams: TerminalStreams
   readonly #stop = new AbortController()
   #outputError: NodeJS.ErrnoException | null = null
 
   constructor(streams: TerminalStreams) {
     this.#streams = streams
-    this.env = streams.env
+    this.isDebugging = (streams.env['BOXLITE_DEBUG'] ?? '') !== ''
     streams.stdout.on('error', (error: NodeJS.ErrnoException) => this.#outputFailed(error))
     // Where standard error itself is gone, nobody is left to tell.
     streams.stderr.on('error', () => undefined)
