@@ -4,46 +4,19 @@
 import { Core } from '../core/core.ts'
 import { BoxLiteError } from '../error.ts'
 import type { LayerFile } from '../host.ts'
-import { BackingFormat, BackingName, DiskFact, DiskStatus, ExtentFact, ExtentKind, Field, HeaderFact, Refusal } from './abi.ts'
-import { type Codec, type CompressionMethod, portableCodec } from './codec.ts'
-import { HEADER_FIRST_BYTES, headerError, headerFacts, readHead, readHeaderBytes, textAt } from './header.ts'
-import { InflatedClusters } from './inflated-clusters.ts'
+import { BackingFormat, DiskFact, DiskStatus, ExtentFact, ExtentKind, Field, HeaderFact, Refusal } from './abi.ts'
+import { type Codec, portableCodec } from './codec.ts'
+import { CompressedClusters } from './compressed-clusters.ts'
+import { headerError, headerFacts, readHeaderBytes, textAt } from './header.ts'
+import { checkBacking, type Layer, type MappedExtent, type OpenLayer, readFirst } from './open-layer.ts'
 import { refusalError } from './refusal.ts'
 
-/** One image of a chain. `name` is the name by which the layer above names it. */
-export interface Layer {
-  readonly name: string
-  readonly format: 'qcow2' | 'raw'
-  readonly file: LayerFile
-  /** The caller followed this image's backing name by rules of its own; whatever it says, the next layer is what it means. */
-  readonly isFollowed?: boolean
-}
+export type { Layer, MappedExtent } from './open-layer.ts'
 
 export interface ChainOptions {
   readonly codec?: Codec
   /** Bound of the metadata cache in bytes, without the 16 KiB that each layer adds; 4 MiB where absent. */
   readonly cacheBytes?: number
-}
-
-/** A run of guest bytes as the core found it: an `ExtentKind`, and where its bytes are. */
-export interface MappedExtent {
-  readonly kind: number
-  readonly depth: number
-  readonly offset: number
-  readonly length: number
-  readonly hostOffset: number
-  readonly hostBytes: number
-}
-
-/** What a chain has to know of a layer beside what the core knows. */
-interface OpenLayer {
-  readonly name: string
-  readonly file: LayerFile
-  readonly fileBytes: number
-  readonly sizeBytes: number
-  readonly clusterBytes: number
-  readonly method: CompressionMethod
-  readonly ownForm: boolean
 }
 
 const CACHE_BYTES = 4 << 20
@@ -52,20 +25,17 @@ const LAYER_CACHE_BYTES = 16 << 10
 const SLICE_BYTES = 4096
 /** Numbers of slices of one file: more than 2^53 bytes have. */
 const SLICE_SPAN = 2 ** 41
-/** Compressed clusters that lie side by side are read together, up to this. */
-const READ_TOGETHER_BYTES = 1 << 20
 
 export class Chain {
   readonly core: Core
   readonly #layers: OpenLayer[] = []
-  readonly #codec: Codec
-  readonly #inflated = new InflatedClusters()
+  readonly #compressed: CompressedClusters
   /** Metadata that is being read, so that no slice is read twice at once, and none older than the cache's. */
   readonly #loads = new Map<number, Promise<void>>()
 
   private constructor(core: Core, codec: Codec) {
     this.core = core
-    this.#codec = codec
+    this.#compressed = new CompressedClusters(codec)
   }
 
   /** Opens `layers`, of which each but the last must name the next one; see `Disk.open`. */
@@ -167,10 +137,11 @@ export class Chain {
         done += extent.length
         if (extent.kind === ExtentKind.DATA) jobs.push(this.#readData(extent, part))
         else if (extent.kind === ExtentKind.COMPRESSED) {
-          const group = this.#compressedGroup(extents, i)
-          const groupBytes = group.reduce((sum, { length }) => sum + length, 0)
-          jobs.push(this.#readCompressed(group, target.subarray(done - extent.length, done - extent.length + groupBytes)))
-          done += groupBytes - extent.length
+          const layer = this.#layers[extent.depth]!
+          const group = this.#compressed.group(layer, extents, i)
+          const start = done - extent.length
+          done = start + group.reduce((sum, { length }) => sum + length, 0)
+          jobs.push(this.#compressed.read(layer, group, target.subarray(start, done)))
           i += group.length - 1
         } else part.fill(0)
       }
@@ -278,78 +249,8 @@ export class Chain {
     }
     part.fill(0, got)
   }
-
-  /** The compressed clusters from the `first` extent on that can be read in one piece: whole, and side by side in one file. */
-  #compressedGroup(extents: readonly MappedExtent[], first: number): MappedExtent[] {
-    const start = extents[first]!
-    const group = [start]
-    const isWhole = (extent: MappedExtent): boolean => extent.length === this.#layers[extent.depth]!.clusterBytes
-    let end = start.hostOffset + start.hostBytes
-    for (let i = first + 1; i < extents.length && isWhole(start); i++) {
-      const next = extents[i]!
-      // Sizes are in whole sectors, so neighbours share a part of one.
-      const isNear = next.hostOffset <= end && next.hostOffset > extents[i - 1]!.hostOffset
-      if (next.kind !== ExtentKind.COMPRESSED || next.depth !== start.depth || !isWhole(next) || !isNear) break
-      end = next.hostOffset + next.hostBytes
-      if (end - start.hostOffset > READ_TOGETHER_BYTES) break
-      group.push(next)
-    }
-    return group
-  }
-
-  async #readCompressed(group: readonly MappedExtent[], target: Uint8Array): Promise<void> {
-    const first = group[0]!
-    const last = group[group.length - 1]!
-    const { file, clusterBytes, method } = this.#layers[first.depth]!
-    const load = async (): Promise<Uint8Array> => {
-      const source = new Uint8Array(last.hostOffset + last.hostBytes - first.hostOffset)
-      return source.subarray(0, await file.read(source, first.hostOffset))
-    }
-    if (first.length < clusterBytes) {
-      const cluster = await this.#inflated.get(first.depth, first.hostOffset, async () => {
-        const inflated = new Uint8Array(clusterBytes)
-        await this.#codec.inflate(method, await load(), inflated)
-        return inflated
-      })
-      const within = first.offset % clusterBytes
-      target.set(cluster.subarray(within, within + first.length))
-      return
-    }
-    const source = await load()
-    await Promise.all(
-      group.map(async ({ hostOffset, hostBytes, offset, length }) => {
-        const at = hostOffset - first.hostOffset
-        const into = target.subarray(offset - first.offset, offset - first.offset + length)
-        await this.#codec.inflate(method, source.subarray(at, at + hostBytes), into)
-      }),
-    )
-  }
 }
 
 function outOfMemory(): BoxLiteError {
   return new BoxLiteError('limit', 'A task of the core is out of memory')
-}
-
-async function readFirst(layer: Layer, fileBytes: number): Promise<Uint8Array> {
-  if (layer.format === 'raw') return new Uint8Array(0)
-  return await readHead(layer.file, Math.min(HEADER_FIRST_BYTES, fileBytes))
-}
-
-/** Refuses a layer whose backing file is not the next one of the chain, or is named in a way that nobody may follow. */
-function checkBacking(layer: Layer, below: Layer | undefined, facts: Float64Array, name: string): void {
-  const kind = facts[HeaderFact.BACKING_NAME_KIND]
-  const image = layer.name
-  if (kind === BackingName.NONE) {
-    if (below !== undefined) throw new BoxLiteError('invalid_argument', `${image} has no backing file, but ${below.name} was given for it`)
-    return
-  }
-  if (layer.isFollowed === true && below !== undefined) return
-  if (kind !== BackingName.HOME && kind !== BackingName.PLAIN) throw refusalError(Refusal.NAME, Field.BACKING_FILE_NAME, { image })
-  const format = facts[HeaderFact.BACKING_FORMAT]
-  if (format !== BackingFormat.RAW && format !== BackingFormat.QCOW2) throw refusalError(Refusal.UNSUPPORTED, Field.BACKING_FORMAT, { image })
-  const stated = format === BackingFormat.RAW ? 'raw' : 'qcow2'
-  if (below === undefined || below.name !== name || below.format !== stated) {
-    const given = below === undefined ? 'nothing was' : `${below.name} (${below.format}) was`
-    throw new BoxLiteError('invalid_argument', `${image} stands on ${name} (${stated}), but ${given} given for it`, { facts: { image, name } })
-  }
 }
