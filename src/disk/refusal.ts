@@ -21,6 +21,15 @@ const reasons: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   [Refusal.NAME]: ['unsupported', 'leaves the directory of the image'],
 }
 
+/** What is not supported, where a sentence says more than the field's name. */
+const unsupported: Readonly<Record<number, string>> = {
+  [Field.CRYPT_METHOD]: 'encrypted images are not supported',
+  [Field.DATA_FILE]: 'images with an external data file are not supported',
+  [Field.BACKING_FORMAT]: 'the header does not say that the backing file is raw or qcow2, and formats are never guessed',
+  [Field.COMPRESSED_CLUSTER]: 'compressed clusters are read, not written over; write into an overlay on this image',
+  [Field.WRITABLE_FORM]: 'only images of the form that this package makes are written; write into an overlay on this one',
+}
+
 /** What else is known about a refusal. */
 export interface RefusalContext {
   /** The image that is refused, as people call it. */
@@ -44,5 +53,6 @@ export function refusalError(refusal: number, field: number, context: RefusalCon
   const feature = context.feature === undefined ? '' : ` ('${context.feature}')`
   const value = context.value === undefined ? {} : { value: context.value }
   const image = context.image === undefined ? {} : { image: context.image }
-  return new BoxLiteError(code, `${subject}${name}${feature} ${reason}`, { facts: { field: name, ...value, ...image } })
+  const sentence = refusal === Refusal.UNSUPPORTED ? unsupported[field] : undefined
+  return new BoxLiteError(code, `${subject}${sentence ?? `${name}${feature} ${reason}`}`, { facts: { field: name, ...value, ...image } })
 }
