@@ -14,13 +14,9 @@ function fillTables(): void {
   }
   for (let at = tables; at < tables + 7 * TABLE_BYTES; at += 4) {
     const before = load<u32>(at)
-    store<u32>(at + TABLE_BYTES, entry(0, before) ^ (before >> 8))
+    store<u32>(at, load<u32>(tables + (<usize>(before & 0xff) << 2)) ^ (before >> 8), TABLE_BYTES)
   }
   ready = true
-}
-
-function entry(table: usize, byte: u32): u32 {
-  return load<u32>(tables + table * TABLE_BYTES + (<usize>(byte & 0xff) << 2))
 }
 
 /** The CRC-32C of `lengthBytes` bytes at `start`. */
@@ -30,11 +26,13 @@ export function crc32c(start: usize, lengthBytes: u32): u32 {
   const end = start + lengthBytes
   let at = start
   for (; end - at >= 8; at += 8) {
-    const low = load<u32>(at) ^ crc
-    const high = load<u32>(at + 4)
-    crc = entry(7, low) ^ entry(6, low >> 8) ^ entry(5, low >> 16) ^ entry(4, low >> 24)
-    crc ^= entry(3, high) ^ entry(2, high >> 8) ^ entry(1, high >> 16) ^ entry(0, high >> 24)
+    const low = <usize>(load<u32>(at) ^ crc)
+    const high = <usize>load<u32>(at, 4)
+    crc = load<u32>(tables + ((low & 0xff) << 2), 7 * TABLE_BYTES) ^ load<u32>(tables + (((low >> 8) & 0xff) << 2), 6 * TABLE_BYTES)
+    crc ^= load<u32>(tables + (((low >> 16) & 0xff) << 2), 5 * TABLE_BYTES) ^ load<u32>(tables + ((low >> 24) << 2), 4 * TABLE_BYTES)
+    crc ^= load<u32>(tables + ((high & 0xff) << 2), 3 * TABLE_BYTES) ^ load<u32>(tables + (((high >> 8) & 0xff) << 2), 2 * TABLE_BYTES)
+    crc ^= load<u32>(tables + (((high >> 16) & 0xff) << 2), TABLE_BYTES) ^ load<u32>(tables + ((high >> 24) << 2))
   }
-  for (; at < end; at++) crc = entry(0, crc ^ load<u8>(at)) ^ (crc >> 8)
+  for (; at < end; at++) crc = load<u32>(tables + (<usize>((crc ^ load<u8>(at)) & 0xff) << 2)) ^ (crc >> 8)
   return ~crc
 }

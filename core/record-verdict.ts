@@ -3,7 +3,8 @@
 import { DIGEST_BYTES, ID_BYTES } from './id'
 import { allocate, ensureExchange } from './memory'
 import { Place } from './operation/abi'
-import { BoxRecord, ImageRecord, parseBoxRecord, parseImageRecord, recordDetail } from './record'
+import { parseBoxRecord, parseImageRecord, recordDetail } from './record'
+import { BoxRecord, ImageRecord } from './record-shape'
 import { RecordVerdict } from './verdict'
 
 /** The `RecordVerdict` on the record of a place, after its id in the exchange. */

@@ -6,7 +6,7 @@ import { writeBytes, writeHex32, writeInteger, writeLiteral, writeOpen, writeStr
 import { jsonAt, jsonInteger, jsonKey, jsonNextKey, jsonOpen, jsonPeek, jsonToken } from './json'
 import { RECORD_LIMIT_BYTES } from './record-limits'
 import { allocate } from './memory'
-import { BoxRecord, Consistency, ImageRecord, Snapshot, snapshotAt } from './record'
+import { BoxRecord, Consistency, ImageRecord, Snapshot, snapshotAt } from './record-shape'
 
 /** `"check":"0a1b2c3d"}` */
 const CHECK_BYTES: u32 = 19

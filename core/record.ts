@@ -7,7 +7,7 @@
 // says must also make sense: names allowed and unique, a parent before its children, live named by no snapshot.
 
 import { crc32c } from './crc32c'
-import { DIGEST_BYTES, ID_BYTES, isDigest, isId, isLayerName, LayerFormat, layerFormat, sameId, sameLayer } from './id'
+import { DIGEST_BYTES, ID_BYTES, isId, isLayerName, LayerFormat, layerFormat, sameLayer } from './id'
 import {
   jsonAt,
   jsonBroken,
@@ -26,9 +26,10 @@ import {
   textBytes,
   textStart,
 } from './json'
-import { BOX_SNAPSHOT_LIMIT, CONFIG_LIMIT_BYTES, DESCRIPTION_LIMIT_BYTES, INTEGER_LIMIT, RECORD_LIMIT_BYTES, TEXT_LIMIT_BYTES } from './record-limits'
 import { allocate } from './memory'
 import { judgeName } from './name'
+import { BOX_SNAPSHOT_LIMIT, CONFIG_LIMIT_BYTES, DESCRIPTION_LIMIT_BYTES, INTEGER_LIMIT, RECORD_LIMIT_BYTES, TEXT_LIMIT_BYTES } from './record-limits'
+import { BoxRecord, consistencyOf, fits, hasSnapshot, ImageRecord, Snapshot } from './record-shape'
 import { hexDigit, isLiteral, sameBytes, startsWith } from './text'
 import { NameVerdict, RecordVerdict } from './verdict'
 
@@ -38,74 +39,8 @@ export const RECORD_FORMAT: u64 = 1
 /** `"check":"0a1b2c3d"}` */
 const CHECK_BYTES: u32 = 19
 
-/** How a snapshot's disk was caught. */
-export namespace Consistency {
-  export const STOPPED: i32 = 0
-  export const FROZEN: i32 = 1
-  export const CRASH: i32 = 2
-}
-
-/** A snapshot of a box record. Pointers to ids and layers are 0 for none. */
-@unmanaged
-export class Snapshot {
-  id: usize
-  name: usize
-  nameBytes: u32
-  descriptionBytes: u32
-  description: usize
-  layer: usize
-  state: usize
-  createdAt: u64
-  virtualSizeBytes: u64
-  parent: usize
-  consistency: i32
-}
-
-/** A box record. */
-@unmanaged
-export class BoxRecord {
-  generation: u64
-  id: usize
-  /** 0: the box has no name. */
-  name: usize
-  nameBytes: u32
-  /** Length of the configuration's JSON. */
-  configBytes: u32
-  config: usize
-  live: usize
-  liveParent: usize
-  /** The machine's JSON object, or 0. */
-  machine: usize
-  machineBytes: u32
-  snapshotCount: u32
-  resume: usize
-  /** `snapshotCount` pointers to snapshots, with room for one more. */
-  snapshots: usize
-  /** The pending switch, or 0 and 0. */
-  pendingFrom: usize
-  pendingTo: usize
-}
-
-/** An image record. */
-@unmanaged
-export class ImageRecord {
-  generation: u64
-  id: usize
-  reference: usize
-  referenceBytes: u32
-  layer: usize
-  virtualSizeBytes: u64
-  template: usize
-  createdAt: u64
-}
-
 /** For a record that was refused: the byte offset where, or for an unknown format its version. */
 export let recordDetail: u64 = 0
-
-/** The snapshot at a place of a record's table. */
-export function snapshotAt(box: BoxRecord, index: u32): Snapshot {
-  return changetype<Snapshot>(load<usize>(box.snapshots + <usize>index * sizeof<usize>()))
-}
 
 /** Reads a box record that must have this id; a `RecordVerdict`. The record keeps pointers into the bytes. */
 export function parseBoxRecord(start: usize, lengthBytes: u32, id: usize, box: BoxRecord): i32 {
@@ -347,30 +282,4 @@ function readSnapshot(snapshot: Snapshot): void {
   snapshot.consistency = jsonString() ? consistencyOf(textStart, textBytes) : -1
   if (snapshot.id == 0 || snapshot.consistency < 0) jsonRefuse()
   jsonToken(0x7d)
-}
-
-/** The `Consistency` that a word means, or -1. */
-export function consistencyOf(start: usize, lengthBytes: u32): i32 {
-  if (isLiteral(start, lengthBytes, 'stopped')) return Consistency.STOPPED
-  if (isLiteral(start, lengthBytes, 'frozen')) return Consistency.FROZEN
-  return isLiteral(start, lengthBytes, 'crash') ? Consistency.CRASH : -1
-}
-
-/** Whether a snapshot may stand after those that the record has: new id, new name, a known parent, not the live layer. */
-export function fits(box: BoxRecord, snapshot: Snapshot): bool {
-  if (sameLayer(snapshot.layer, box.live)) return false
-  let parentKnown = snapshot.parent == 0
-  for (let i: u32 = 0; i < box.snapshotCount; i++) {
-    const other = snapshotAt(box, i)
-    if (sameId(other.id, snapshot.id)) return false
-    if (sameBytes(other.name, other.nameBytes, snapshot.name, snapshot.nameBytes)) return false
-    if (snapshot.parent != 0 && sameId(other.id, snapshot.parent)) parentKnown = true
-  }
-  return parentKnown
-}
-
-/** Whether one of the first `count` snapshots has this id. */
-export function hasSnapshot(box: BoxRecord, id: usize, count: u32): bool {
-  for (let i: u32 = 0; i < count; i++) if (sameId(snapshotAt(box, i).id, id)) return true
-  return false
 }

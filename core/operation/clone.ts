@@ -8,7 +8,8 @@
 
 import { isId, sameId, sameLayer } from '../id'
 import { allocate } from '../memory'
-import { BoxRecord, isConfig, snapshotAt } from '../record'
+import { isConfig } from '../record'
+import { BoxRecord, snapshotAt } from '../record-shape'
 import { RECORD_LIMIT_BYTES } from '../record-limits'
 import { encodeBoxRecord, encodedBytes } from '../record-write'
 import { MachineState, Place, Reason, Status } from './abi'

@@ -12,7 +12,8 @@ import { entryAt, entryCount, STATE } from './layer-table'
 import { hasNextSlice, listedBytes, listedName, listNext, listPlace, nextName, takeSlice } from './listing'
 import { getInteger, messageEnds } from './message'
 import { Fate, fateOf } from './names'
-import { scan, scanComplete } from './scan-home'
+import { scan } from './scan-home'
+import { scanComplete } from './scan-verdict'
 import { guarantees } from './state'
 
 let dryRun = false

@@ -14,7 +14,8 @@ import { beginLockUsers, usersLocked } from './lock-users'
 import { fieldBytes, getInteger, keepBytes, messageEnds } from './message'
 import { suffixed } from './new-layer'
 import { findOwners } from './roots'
-import { scan, scanComplete } from './scan-home'
+import { scan } from './scan-home'
+import { scanComplete } from './scan-verdict'
 import { failInput } from './state'
 
 let temporary: usize = 0

@@ -5,7 +5,7 @@
 // A machine that was paused before stays so: its guest cannot answer, and the disk is caught as a power cut leaves it.
 
 import { ID_BYTES, layerNameBytes } from '../id'
-import { Consistency } from '../record'
+import { Consistency } from '../record-shape'
 import { Effect, Found, MachineState, Place, Status } from './abi'
 import { effectNumber, report, syncLayer, toMachine } from './effect'
 import { call, failBecause, OK, Routine } from './frames'

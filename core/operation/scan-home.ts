@@ -13,17 +13,11 @@ import { call, fail, failBecause, FAILED, failureReason, forgive, OK, Routine } 
 import { addEntry, entryAt, entryCount, entryName, entryNameBytes, NONE, resetTable, STATE } from './layer-table'
 import { resetRoots } from './roots'
 import { beginScanRecords } from './scan-records'
+import { beginScanVerdict, scanIncomplete, tooMany } from './scan-verdict'
 import { notLocked } from './take-box'
 import { AGAIN, headBacking, headNeededBytes, headSizeBytes, judgeHead, readHeadOf } from './verify-chain'
 
-/** Whether everything could be read. */
-export let scanComplete = false
 let index: u32 = 0
-
-/** Notes that something could not be read. */
-export function scanIncomplete(): void {
-  scanComplete = false
-}
 
 namespace Phase {
   export const BEGIN: i32 = 0
@@ -48,7 +42,7 @@ export function scanHome(phase: i32, value: i32): i32 {
   if ((phase == Phase.BOXES_SCANNED || phase == Phase.IMAGES_SCANNED) && value != OK) return FAILED
   switch (phase) {
     case Phase.BEGIN:
-      scanComplete = true
+      beginScanVerdict()
       index = 0
       if (!resetTable() || !resetRoots()) return fail(Status.LIMIT, Reason.OUT_OF_MEMORY, 0, 0, 0)
       return lockHome(HomeMode.EXCLUSIVE, Phase.LOCKED)
@@ -99,14 +93,9 @@ function judge(status: i32): i32 {
   return readNextHead()
 }
 
-/** The failure of a table that is full. */
-export function tooMany(): i32 {
-  return fail(Status.LIMIT, Reason.TOO_MANY_LAYERS, 0, 0, entryCount)
-}
-
 function unreadable(reason: i32, next: i32): i32 {
   forgive()
-  scanComplete = false
+  scanIncomplete()
   const name = entryName(index)
   return report(Found.UNREADABLE, Place.LAYERS, name, entryNameBytes, 0, 0, reason, next)
 }

@@ -6,7 +6,8 @@
 
 import { layerFormat } from '../id'
 import { allocate } from '../memory'
-import { BoxRecord, ImageRecord, parseBoxRecord, parseImageRecord, snapshotAt } from '../record'
+import { parseBoxRecord, parseImageRecord } from '../record'
+import { BoxRecord, ImageRecord, snapshotAt } from '../record-shape'
 import { RecordVerdict } from '../verdict'
 import { Found, Place, Reason, Status } from './abi'
 import { effectNumber, readRecord, recordIdBytes, report } from './effect'
@@ -16,7 +17,7 @@ import { hasNextSlice, listedBytes, listedName, listNext, listPlace, nextName, t
 import { fieldBytes, getBytes } from './message'
 import { isRecordName } from './names'
 import { addBox, addRoot } from './roots'
-import { scanIncomplete, tooMany } from './scan-home'
+import { scanIncomplete, tooMany } from './scan-verdict'
 
 let place: i32 = Place.BOXES
 let box = changetype<BoxRecord>(0)

@@ -7,7 +7,7 @@
 //               └── neither, or no answer ────> KILL, clear `machine` and `pending`              (DEAD)
 
 import { ID_BYTES, isLayerName, sameLayer } from '../id'
-import { snapshotAt } from '../record'
+import { snapshotAt } from '../record-shape'
 import { Effect, Found, MachineState, Place, Reason, Status } from './abi'
 import { commitBox } from './commit'
 import { effectNumber, report, switchMachine, toMachine } from './effect'

@@ -7,7 +7,7 @@
 // is durable before it.
 
 import { isId } from '../id'
-import { Consistency } from '../record'
+import { Consistency } from '../record-shape'
 import { MachineState, Reason, Status } from './abi'
 import { commitBox } from './commit'
 import { fail, FAILED, OK } from './frames'

@@ -5,7 +5,7 @@
 // With `keepCurrent` the old live layer is synced with the overlay and becomes a snapshot by the same commit.
 
 import { isId } from '../id'
-import { Consistency, snapshotAt } from '../record'
+import { Consistency, snapshotAt } from '../record-shape'
 import { Reason, Status } from './abi'
 import { commitBox } from './commit'
 import { fail, FAILED, OK } from './frames'

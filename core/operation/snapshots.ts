@@ -3,7 +3,7 @@
 import { ID_BYTES, isId, sameId } from '../id'
 import { BOX_SNAPSHOT_LIMIT, DESCRIPTION_LIMIT_BYTES } from '../record-limits'
 import { allocate } from '../memory'
-import { BoxRecord, Snapshot, snapshotAt } from '../record'
+import { BoxRecord, Snapshot, snapshotAt } from '../record-shape'
 import { sameBytes } from '../text'
 import { isUnicode } from '../utf8'
 import { Reason, Status } from './abi'
