@@ -77,6 +77,13 @@ describe('a home on node:fs', () => {
     expect((await stat(join(home, 'deep'))).mode & 0o777).toBe(0o700)
   })
 
+  it('is made by whoever is first, when several open it at once', async () => {
+    const opened = await Promise.all(Array.from({ length: 5 }, () => open()))
+    await opened[0]!.commitRecord('boxes', a, new Uint8Array(3), null, [])
+    expect(await opened[4]!.list('boxes')).toEqual([`${a}.json`])
+    expect((await readdir(home)).sort()).toEqual(['boxes', 'format', 'images', 'layers', 'states'])
+  })
+
   it('may have a path longer than a socket could', async () => {
     const long = join(home, 'd'.repeat(200), 'e'.repeat(200), 'f'.repeat(200))
     const [one, two] = [await open(long), await open(long)]
