@@ -1,6 +1,7 @@
 // The commands on the snapshots of a box.
 
-import { BoxLiteError, type SnapshotInfo, type SnapshotNode, type SnapshotTree } from '../../index.ts'
+import { BoxLiteError } from '../../../../src/error.ts'
+import type { SnapshotInfo, SnapshotNode, SnapshotTree } from '../../index.ts'
 import { defineCommand, jsonOption, type Command } from '../command.ts'
 import { formatDate } from '../date.ts'
 import { printable } from '../printable.ts'

@@ -1,9 +1,12 @@
-import { BoxLite, BoxLiteError, type Box } from '../../index.ts'
+import { BoxLiteError } from '../../../../src/error.ts'
+import type { Box, BoxLite } from '../../index.ts'
 import { printable } from '../printable.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** Opens the home, tells what opening it recovered, runs `use` and lets go of the home. */
 export async function withHome<T>(terminal: Terminal, home: string | undefined, use: (lite: BoxLite) => Promise<T>): Promise<T> {
+  // Only here: help and the commands on plain images start faster without the store.
+  const { BoxLite } = await import('../../index.ts')
   const lite = await BoxLite.open(home === undefined ? {} : { homeDir: home })
   try {
     for (const { boxId, name, recovery, error } of lite.recovered) {
