@@ -1,5 +1,6 @@
 // Puts the core's reasons for a failure into words.
 
+import { fieldName } from '../disk/refusal.ts'
 import { BoxLiteError, isBoxLiteError, type ErrorCode } from '../error.ts'
 import { nameMessage } from '../name.ts'
 import { Reason, Status } from './abi.ts'
@@ -130,7 +131,7 @@ function layerWords(reason: number, subject: string, detail: number): Words {
     case Reason.LAYER_MISSING:
       return { message: `layer '${subject}' is missing`, remedy: inspect }
     case Reason.LAYER_REFUSED:
-      return { message: `layer '${subject}' is not a layer that this home can use (refusal ${detail})`, remedy: inspect }
+      return { message: `layer '${subject}' cannot be used: its ${fieldName(detail)} is refused`, remedy: inspect }
     case Reason.LAYER_PARENT:
       return { message: `layer '${subject}' names a backing file that it must not`, remedy: inspect }
     case Reason.CHAIN_CYCLE:
