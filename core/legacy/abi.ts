@@ -12,6 +12,7 @@ export namespace OldEffect {
   export const SYNC: i32 = 7
   export const REMOVE_DIRECTORY: i32 = 8
   export const REMOVE: i32 = 9
+  export const LINK: i32 = 10
 }
 
 /** What a path names, itself. */
@@ -40,4 +41,6 @@ export namespace OldFate {
   export const AMBIGUOUS: i32 = 6
   /** Something stands where a directory or a disk belongs, a symbolic link perhaps. Nothing was touched. */
   export const STRANGE: i32 = 7
+  /** The marker said nothing, and the live disk is no image: torn while it was made, perhaps. Everything is kept. */
+  export const DAMAGED: i32 = 8
 }

@@ -1,6 +1,7 @@
 // Which disk of an old home was the live one, where the marker does not name it. Only what no disk backs on can be it, and
 // only when there is just one: a wrong choice would take the ground from under another disk.
 
+import { sameBytes } from '../text'
 import { disk, diskCount, isNeeded, isUnder } from './disks'
 import { boxPath, homePath, pathBytes, pathStart } from './paths'
 
@@ -47,4 +48,22 @@ export function chooseSnapshot(): i32 {
     found = <i32>i
   }
   return found
+}
+
+/** A second name of the live disk's file, among the bases and the box's snapshots: where a move was cut in the middle. */
+export function findTwin(): i32 {
+  if (!boxPath('/disks/disk.qcow2')) return Choice.NO_MEMORY
+  let live: i32 = Choice.NOTHING
+  for (let i: u32 = 0; i < diskCount; i++) if (sameBytes(disk(i).path, disk(i).pathBytes, pathStart, pathBytes)) live = <i32>i
+  if (live < 0 || disk(live).identityBytes == 0) return Choice.NOTHING
+  if (!boxPath('/snapshots/')) return Choice.NO_MEMORY
+  const snapshots = pathStart
+  const snapshotsBytes = pathBytes
+  if (!homePath('bases/')) return Choice.NO_MEMORY
+  for (let i: u32 = 0; i < diskCount; i++) {
+    const entry = disk(i)
+    if (!isUnder(entry, snapshots, snapshotsBytes) && !isUnder(entry, pathStart, pathBytes)) continue
+    if (sameBytes(entry.identity, entry.identityBytes, disk(live).identity, disk(live).identityBytes)) return <i32>i
+  }
+  return Choice.NOTHING
 }

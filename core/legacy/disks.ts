@@ -16,6 +16,9 @@ export class OldDisk {
   backing: usize
   backingBytes: u32
   modifiedMs: f64
+  /** What tells its file from any other, under whatever name; empty where the host cannot say. */
+  identity: usize
+  identityBytes: u32
 }
 
 let table: usize = 0
@@ -46,6 +49,8 @@ export function takeDisks(): bool {
     entry.path = keepBytes()
     entry.pathBytes = fieldBytes
     entry.modifiedMs = getNumber()
+    entry.identity = keepBytes()
+    entry.identityBytes = fieldBytes
   }
   return !messageBroken()
 }
@@ -54,10 +59,14 @@ export function takeDisks(): bool {
 export let backingStart: usize = 0
 export let backingBytes: u32 = 0
 
+/** Whether the last header that was taken is one. */
+export let isImage = false
+
 /** Takes the answer to READ_HEAD from the open message; false where the header cannot be understood. A file that is no qcow2 backs on nothing. */
 export function readBacking(): bool {
   backingStart = 0
   backingBytes = 0
+  isImage = false
   const fileBytes = getInteger()
   const start = getBytes()
   if (headerStart == 0) headerStart = allocate(<u32>offsetof<Header>())
@@ -66,6 +75,7 @@ export function readBacking(): bool {
   const refusal = parseHeader(start, fieldBytes, fileBytes, header)
   if (refusal == Refusal.NOT_QCOW2) return true
   if (refusal != Refusal.NONE) return false
+  isImage = true
   if (header.backingNameBytes == 0) return true
   // Kept aside: the message it stands in goes away.
   backingStart = allocate(header.backingNameBytes)

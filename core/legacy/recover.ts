@@ -15,55 +15,36 @@
 // effect that fails (reading the marker aside) stops the recovery with everything kept, and it can be run again.
 //
 // Effects, with their fields and those of their answers:
-//   KIND path -> OldKind            READ path -> bytes         LIST path -> number of names in it
-//   LIST_DISKS -> count, (path, time of last change)...        READ_HEAD path -> length of the file, its first 64 KiB
-//   RENAME from, to      SYNC directory      REMOVE_DIRECTORY path      REMOVE path
+//   KIND path -> OldKind, identity  READ path -> bytes         LIST path -> number of names in it
+//   LIST_DISKS -> count, (path, time of last change, identity)...  READ_HEAD path -> length of the file, its first 64 KiB
+//   RENAME from, to      LINK from, to      SYNC directory      REMOVE_DIRECTORY path      REMOVE path
+//
+// A disk is moved by giving it its new name, which must be free, and only when that is durable taking the old one away: a
+// rename between two directories may be torn in two. A move that was cut leaves one file under two names, told by its
+// identity, and goes on. (Where files cannot have two names the host renames, and the old name is gone already.)
 
 import { judgeName } from '../name'
 import { keepBytes, fieldBytes, getInteger, getBytes, messageEnds, openAnswer, openMessage, putBytes, putNumber } from '../operation/message'
 import { Status, Step } from '../operation/abi'
 import { ASIDE_LIMIT } from '../limits'
+import { sameBytes, startsWith } from '../text'
 import { NameVerdict } from '../verdict'
 import { OldEffect, OldFate, OldKind } from './abi'
-import { chooseBase, chooseSnapshot, Choice } from './choose'
-import { backingBytes, backingStart, disk, diskCount, endsAlike, readBacking, resetDisks, takeDisks } from './disks'
+import { chooseBase, chooseSnapshot, Choice, findTwin } from './choose'
+import { backingBytes, backingStart, disk, diskCount, endsAlike, isImage, readBacking, resetDisks, takeDisks } from './disks'
 import { MarkerForm, readMarker, snapshotName, snapshotNameBytes } from './marker'
+import { Phase } from './phase'
 import { addNumber, boxPath, homePath, lastComponents, pathBytes, pathStart, setBox, snapshotPath } from './paths'
-
-/** Where the recovery stands: which answer it waits for. */
-namespace Phase {
-  export const IDLE: i32 = 0
-  export const BOXES: i32 = 1
-  export const BOX: i32 = 2
-  export const MARKER: i32 = 3
-  export const MARKER_BYTES: i32 = 4
-  export const DISKS: i32 = 5
-  export const LIVE: i32 = 6
-  export const SNAPSHOTS: i32 = 7
-  export const SNAPSHOT: i32 = 8
-  export const SNAPSHOT_DISK: i32 = 9
-  export const LIVE_HEAD: i32 = 10
-  export const BASES: i32 = 11
-  export const DISK_LIST: i32 = 12
-  export const DISK_HEAD: i32 = 13
-  export const MOVED: i32 = 14
-  export const MOVED_IN: i32 = 15
-  export const MOVED_OUT: i32 = 16
-  export const LEFTOVER: i32 = 17
-  export const LEFTOVER_LIST: i32 = 18
-  export const LEFTOVER_REMOVED: i32 = 19
-  export const LEFTOVER_SYNCED: i32 = 20
-  export const ASIDE: i32 = 21
-  export const MARKER_GONE: i32 = 22
-  export const MARKER_SYNCED: i32 = 23
-  export const END: i32 = 24
-}
 
 let phase: i32 = Phase.IDLE
 let form: i32 = MarkerForm.INVALID
 let fate: i32 = OldFate.NONE
 let liveIsThere = false
 let diskIsThere = false
+/** What tells the live disk's file from any other. */
+let identity: usize = 0
+let identityBytes: u32 = 0
+let isTwin = false
 let nextDisk: u32 = 0
 let asideNumber: u32 = 0
 /** The snapshot's name; 0 while none is known. */
@@ -100,13 +81,15 @@ export function oldBoxBegin(messageBytes: u32): i32 {
   nextDisk = 0
   liveIsThere = false
   diskIsThere = false
+  isTwin = false
   return ask(OldEffect.KIND, homePath('boxes'), Phase.BOXES)
 }
 
 /** Goes on with the answer to the effect. A `status` other than 0 says that the effect failed. Answers a `Step`. */
 export function oldBoxResume(status: i32, messageBytes: u32): i32 {
   if (phase == Phase.IDLE || phase == Phase.END) return Step.ILLEGAL
-  if (status != Status.OK && phase != Phase.MARKER_BYTES) return failed(status)
+  const isGone = status == Status.NOT_FOUND && phase == Phase.UNLINKED
+  if (status != Status.OK && !isGone && phase != Phase.MARKER_BYTES) return failed(status)
   openMessage(messageBytes)
   if (phase <= Phase.MARKER_BYTES) return lookAtMarker(status)
   if (phase <= Phase.SNAPSHOT_DISK) return lookAtDisks()
@@ -148,9 +131,10 @@ function lookAtDisks(): i32 {
       return there ? ask(OldEffect.KIND, boxPath('/disks/disk.qcow2'), Phase.LIVE) : strange()
     case Phase.LIVE:
       liveIsThere = there
+      identity = keepBytes()
+      identityBytes = fieldBytes
       if (form == MarkerForm.CURRENT) return ask(OldEffect.KIND, boxPath('/snapshots'), Phase.SNAPSHOTS)
-      if (there) return settle(OldFate.NOT_MADE)
-      if (form == MarkerForm.OLDER) return ask(OldEffect.KIND, homePath('bases'), Phase.BASES)
+      if (!there && form == MarkerForm.OLDER) return ask(OldEffect.KIND, homePath('bases'), Phase.BASES)
       return ask(OldEffect.LIST_DISKS, homePath(''), Phase.DISK_LIST)
     case Phase.SNAPSHOTS:
       return there ? ask(OldEffect.KIND, snapshotPath(name, nameBytes, ''), Phase.SNAPSHOT) : decide()
@@ -158,14 +142,15 @@ function lookAtDisks(): i32 {
       return there ? ask(OldEffect.KIND, snapshotPath(name, nameBytes, '/disk.qcow2'), Phase.SNAPSHOT_DISK) : decide()
     default:
       diskIsThere = there
+      isTwin = sameBytes(getBytes(), fieldBytes, identity, identityBytes) && identityBytes != 0
       return decide()
   }
 }
 
 /** The table. */
 function decide(): i32 {
-  if (liveIsThere && diskIsThere) return ask(OldEffect.READ_HEAD, boxPath('/disks/disk.qcow2'), Phase.LIVE_HEAD)
-  if (liveIsThere) return leftover(OldFate.NOT_MADE)
+  if (liveIsThere && diskIsThere && !isTwin) return ask(OldEffect.READ_HEAD, boxPath('/disks/disk.qcow2'), Phase.LIVE_HEAD)
+  if (liveIsThere && !diskIsThere) return leftover(OldFate.NOT_MADE)
   if (!diskIsThere) return settle(OldFate.LOST)
   if (!snapshotPath(name, nameBytes, '/disk.qcow2')) return failed(Status.LIMIT)
   return move(pathStart, pathBytes)
@@ -174,6 +159,7 @@ function decide(): i32 {
 function lookForDisk(): i32 {
   switch (phase) {
     case Phase.LIVE_HEAD: {
+      if (form != MarkerForm.CURRENT) return settle(readBacking() && isImage ? OldFate.NOT_MADE : OldFate.DAMAGED)
       if (!readBacking() || !snapshotPath(name, nameBytes, '/disk.qcow2')) return settle(OldFate.UNRELATED)
       return settle(endsAlike(backingStart, backingBytes, pathStart, pathBytes, 3) ? OldFate.FINISHED : OldFate.UNRELATED)
     }
@@ -184,7 +170,8 @@ function lookForDisk(): i32 {
       return ask(OldEffect.LIST_DISKS, homePath(''), Phase.DISK_LIST)
     }
     case Phase.DISK_LIST:
-      return takeDisks() ? nextHead() : failed(Status.LIMIT)
+      if (!takeDisks()) return failed(Status.LIMIT)
+      return liveIsThere ? moveTwin() : nextHead()
     default: {
       // A chain that cannot be read may need any of them.
       if (!readBacking()) return settle(OldFate.AMBIGUOUS)
@@ -202,16 +189,25 @@ function nextHead(): i32 {
   return askAt(OldEffect.READ_HEAD, entry.path, entry.pathBytes, Phase.DISK_HEAD)
 }
 
-/** Moves the disk that was chosen, or says that there is none or not one. */
+/** Goes on with a move that was cut; where there is none, the live disk has to be one. */
+function moveTwin(): i32 {
+  const found = findTwin()
+  return found == Choice.NOTHING ? ask(OldEffect.READ_HEAD, boxPath('/disks/disk.qcow2'), Phase.LIVE_HEAD) : moveDisk(found)
+}
+
+/** The disk that the state on disk speaks for. A marker that cannot be understood may have been one of the older form. */
 function moveChosen(): i32 {
-  let found = form == MarkerForm.OLDER ? Choice.NOTHING : chooseSnapshot()
-  const isSnapshot = found != Choice.NOTHING
-  // A marker that cannot be understood may have been one of the older form.
-  if (!isSnapshot) found = chooseBase()
+  const snapshot = form == MarkerForm.OLDER ? Choice.NOTHING : chooseSnapshot()
+  return moveDisk(snapshot != Choice.NOTHING ? snapshot : chooseBase())
+}
+
+/** Moves the disk `found`, or says that there is none or not one. */
+function moveDisk(found: i32): i32 {
   if (found == Choice.NO_MEMORY) return failed(Status.LIMIT)
   if (found < 0) return settle(found == Choice.NOTHING ? OldFate.LOST : OldFate.AMBIGUOUS)
   const entry = disk(found)
-  if (isSnapshot) {
+  isTwin = liveIsThere
+  if (startsWith(entry.path, entry.pathBytes, 'boxes/')) {
     // boxes/<id>/snapshots/<name>/disk.qcow2
     name = lastComponents(entry.path, entry.pathBytes, 2)
     nameBytes = <u32>(lastComponents(entry.path, entry.pathBytes, 1) - 1 - name)
@@ -219,24 +215,27 @@ function moveChosen(): i32 {
   return move(entry.path, entry.pathBytes)
 }
 
-/** The disk goes back to be the live disk. */
+/** The disk goes back to be the live disk. As its twin it is that already. */
 function move(from: usize, fromBytes: u32): i32 {
   source = from
   sourceBytes = fromBytes
   fate = OldFate.RESTORED
+  if (isTwin) return ask(OldEffect.SYNC, boxPath('/disks'), Phase.MOVED_IN)
   if (!boxPath('/disks/disk.qcow2') || !openAnswer(sourceBytes + pathBytes + 64)) return failed(Status.LIMIT)
-  putNumber(OldEffect.RENAME)
+  putNumber(OldEffect.LINK)
   putBytes(source, sourceBytes)
   putBytes(pathStart, pathBytes)
-  phase = Phase.MOVED
+  phase = Phase.LINKED
   return Step.EFFECT
 }
 
 function moveBack(): i32 {
   switch (phase) {
-    case Phase.MOVED:
+    case Phase.LINKED:
       return ask(OldEffect.SYNC, boxPath('/disks'), Phase.MOVED_IN)
     case Phase.MOVED_IN:
+      return askAt(OldEffect.REMOVE, source, sourceBytes, Phase.UNLINKED)
+    case Phase.UNLINKED:
       return askAt(OldEffect.SYNC, source, <u32>(lastComponents(source, sourceBytes, 1) - 1 - source), Phase.MOVED_OUT)
     case Phase.MOVED_OUT:
       return name == 0 ? settle(fate) : leftover(fate)
@@ -263,7 +262,7 @@ function leftover(how: i32): i32 {
 /** Nothing is left to do but to take the marker away. */
 function settle(how: i32): i32 {
   fate = how
-  const clear = fate != OldFate.UNRELATED && fate != OldFate.LOST && fate != OldFate.AMBIGUOUS
+  const clear = fate == OldFate.RESTORED || fate == OldFate.FINISHED || fate == OldFate.NOT_MADE
   if (form != MarkerForm.INVALID && clear) return ask(OldEffect.REMOVE, boxPath('/.snapshot_pending'), Phase.MARKER_GONE)
   return tryAside()
 }

@@ -4,7 +4,7 @@
 // box's disk open. The second is seen for processes of the same user only. Neither shows a machine on another host that shares
 // the directory.
 
-import { lstat, readdir, readlink, realpath } from 'node:fs/promises'
+import { link, lstat, readdir, readlink, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OldHome } from '../../src/legacy/adopt.ts'
 import { isBoxLiteError } from '../../src/error.ts'
@@ -17,17 +17,38 @@ const PID_FILE_LIMIT_BYTES = 4096
 /** The old home at `homeDir`, usually `~/.boxlite`. Close its `files` after use. */
 export async function openOldHome(homeDir: string): Promise<OldHome> {
   const root = await fileCall('open', homeDir, realpath(homeDir))
-  const files: OldFiles = {
-    ...createNodeFileSystem(root),
-    async modifiedMs(path) {
-      const full = join(root, path)
-      return (await fileCall('look at', full, lstat(full))).mtimeMs
-    },
-  }
+  const files = oldFiles(root)
   return {
     files,
     async evidenceOfMachine(boxId) {
       return (await livingProcess(files, boxId)) ?? processWithDisk(join(root, 'boxes', boxId, 'disks/disk.qcow2'))
+    },
+  }
+}
+
+/** The files of an old home, whose real path is `root`. */
+export function oldFiles(root: string): OldFiles {
+  const files = createNodeFileSystem(root)
+  const full = (path: string): string => join(root, path)
+  return {
+    ...files,
+    async modifiedMs(path) {
+      return (await fileCall('look at', full(path), lstat(full(path)))).mtimeMs
+    },
+    async identity(path) {
+      const { dev, ino } = await fileCall('look at', full(path), lstat(full(path), { bigint: true }))
+      return `${dev}:${ino}`
+    },
+    async link(from, to) {
+      try {
+        await link(full(from), full(to))
+      } catch (error) {
+        // What file systems say that know no second names, FAT above all.
+        if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+          await fileCall('link', full(from), Promise.reject(error as Error))
+        }
+        await files.rename(from, to)
+      }
     },
   }
 }

@@ -10,6 +10,7 @@ export const OldEffect = {
   SYNC: 7,
   REMOVE_DIRECTORY: 8,
   REMOVE: 9,
+  LINK: 10,
 } as const
 
 export const OldKind = {
@@ -28,6 +29,7 @@ export const OldFate = {
   LOST: 5,
   AMBIGUOUS: 6,
   STRANGE: 7,
+  DAMAGED: 8,
 } as const
 
 /** What core.wasm exports for it. */

@@ -6,12 +6,17 @@ import type { FileSystem } from '../store/file-system.ts'
 export interface OldFiles extends FileSystem {
   /** When a file was last written to, in milliseconds since 1970. Where it is absent, no file is newer than another. */
   modifiedMs?(path: string): Promise<number>
+  /** What tells a file from any other, under whatever name. Where it is absent, files are not known to have two names. */
+  identity?(path: string): Promise<string>
+  /** Gives a file a second name, or, where files cannot have two, renames it. `already_exists` when the name is taken. */
+  link?(from: string, to: string): Promise<void>
 }
 
 /** A disk of an old home. */
 export interface OldDiskFile {
   readonly path: string
   readonly modifiedMs: number
+  readonly identity: string
 }
 
 const SUFFIX = '.qcow2'
@@ -27,7 +32,7 @@ export async function listOldDisks(files: OldFiles): Promise<OldDiskFile[]> {
   for (const folder of folders) {
     for (const path of await entries(files, folder)) {
       if (!path.endsWith(SUFFIX) || (await files.kind(path)) !== 'file') continue
-      disks.push({ path, modifiedMs: (await files.modifiedMs?.(path)) ?? 0 })
+      disks.push({ path, modifiedMs: (await files.modifiedMs?.(path)) ?? 0, identity: (await files.identity?.(path)) ?? '' })
     }
   }
   return disks

@@ -9,7 +9,7 @@ import { OldEffect, OldFate, OldKind } from './abi.ts'
 import { listOldDisks, type OldFiles } from './old-files.ts'
 
 /** How the recovery of a box ended; core/legacy/abi.ts explains each. */
-export type OldFateName = 'none' | 'restored' | 'finished' | 'not_made' | 'unrelated' | 'lost' | 'ambiguous' | 'strange'
+export type OldFateName = 'none' | 'restored' | 'finished' | 'not_made' | 'unrelated' | 'lost' | 'ambiguous' | 'strange' | 'damaged'
 
 /** What was found, and done. */
 export interface OldRecovery {
@@ -64,9 +64,11 @@ async function carryOut(files: OldFiles, message: MessageReader, answer: Message
   const effect = message.number()
   const path = message.text()
   switch (effect) {
-    case OldEffect.KIND:
-      answer.number(kindCode(await files.kind(path)))
+    case OldEffect.KIND: {
+      const kind = await files.kind(path)
+      answer.number(kindCode(kind)).text(kind === 'file' ? ((await files.identity?.(path)) ?? '') : '')
       return
+    }
     case OldEffect.READ:
       answer.bytes((await files.readFile(path, READ_LIMIT_BYTES)) ?? new Uint8Array(0))
       return
@@ -76,13 +78,15 @@ async function carryOut(files: OldFiles, message: MessageReader, answer: Message
     case OldEffect.LIST_DISKS: {
       const disks = await listOldDisks(files)
       answer.number(disks.length)
-      for (const disk of disks) answer.text(disk.path).number(disk.modifiedMs)
+      for (const disk of disks) answer.text(disk.path).number(disk.modifiedMs).text(disk.identity)
       return
     }
     case OldEffect.READ_HEAD:
       return readHead(files, path, answer)
     case OldEffect.RENAME:
       return files.rename(path, message.text())
+    case OldEffect.LINK:
+      return files.link === undefined ? files.rename(path, message.text()) : files.link(path, message.text())
     case OldEffect.SYNC:
       return files.syncDirectory(path)
     case OldEffect.REMOVE_DIRECTORY:
@@ -129,6 +133,8 @@ function attentionOf(fate: OldFateName, snapshot: string): string | null {
       return 'The live disk is missing, and more than one disk could be it. Nothing was moved; put the right one back by hand.'
     case 'strange':
       return 'Something that is neither a directory nor a file, a symbolic link perhaps, stands where a disk belongs. Nothing was touched.'
+    case 'damaged':
+      return 'The marker of an unfinished snapshot cannot be read, and the live disk is no disk image. Compare it with the snapshots.'
     default:
       return null
   }

@@ -12,7 +12,8 @@ const MARKER = '.snapshot_pending'
 const recover = (home: OldHome, files: OldFiles = home.files): Promise<OldRecovery> => recoverOldBox(core, files, home.box)
 
 /** Calls that change or read something, each of which can be made to fail. */
-const calls = ['kind', 'readFile', 'list', 'open', 'rename', 'unlink', 'removeDirectory', 'syncDirectory', 'modifiedMs'] as const
+const looks = ['kind', 'readFile', 'list', 'open', 'modifiedMs', 'identity'] as const
+const calls = [...looks, 'link', 'rename', 'unlink', 'removeDirectory', 'syncDirectory'] as const
 
 /** The same files, where call number `failing` fails, before or after it took place. */
 function failingFiles(files: OldFiles, failing: number, after: boolean): { files: OldFiles; count: () => number; failed: () => string } {

@@ -1,9 +1,9 @@
 // A home of the prior implementation, made of real files in a temporary directory.
 
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { createNodeFileSystem } from '../../hosts/node/fs.ts'
+import { oldFiles } from '../../hosts/node/old-home.ts'
 import type { OldFiles } from '../../src/legacy/old-files.ts'
 
 /** A qcow2 header of version 2, of a disk of 1 MiB, that backs on `backing`; as an overlay of the prior implementation begins. */
@@ -31,10 +31,7 @@ export class OldHome {
   readonly box = 'abcDEF123456'
 
   constructor() {
-    this.files = {
-      ...createNodeFileSystem(this.root),
-      modifiedMs: (path) => Promise.resolve(lstatSync(join(this.root, path)).mtimeMs),
-    }
+    this.files = oldFiles(this.root)
     mkdirSync(join(this.root, 'bases'))
     mkdirSync(join(this.root, 'boxes', this.box, 'disks'), { recursive: true })
     mkdirSync(join(this.root, 'boxes', this.box, 'snapshots'))

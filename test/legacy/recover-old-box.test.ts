@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -151,6 +151,16 @@ describe('a marker that cannot be understood', () => {
     expect(boxTree(home)).toMatchObject({ 'snapshots/a/disk.qcow2': 'a', 'snapshots/b/disk.qcow2': 'b' })
   })
 
+  it('reports a live disk that is no image, and keeps everything', async () => {
+    await using home = new OldHome()
+    home.write(home.in(LIVE), 'torn')
+    home.write(home.in('snapshots/s/disk.qcow2'), qcow2Header(null))
+    home.write(home.in(MARKER), '')
+    const { fate, attention, markerAside } = await recover(home)
+    expect([fate, attention === null, markerAside]).toEqual(['damaged', false, home.in('.snapshot_pending.aside-1')])
+    expect(boxTree(home)).toMatchObject({ [LIVE]: 'torn', 'snapshots/s/disk.qcow2': qcow2Header(null).toString('latin1') })
+  })
+
   it('reports when a chain cannot be read', async () => {
     await using home = new OldHome()
     const broken = qcow2Header(null)
@@ -162,26 +172,43 @@ describe('a marker that cannot be understood', () => {
   })
 
   it.each([
-    '',
-    '{',
-    '[]',
-    'null',
-    '{}',
-    '{"snapshot_dir":1,"container_disk":"/d"}',
-    '{"snapshot_dir":"/h/snapshots/s"}',
-    '{"snapshot_dir":"","container_disk":"/d"}',
-    '{"snapshot_dir":"/h/..","container_disk":"/d"}',
-    '{"snapshot_dir":"/h/.hidden","container_disk":"/d"}',
-    '{"snapshot_dir":"a\\u0000b","container_disk":"/d"}',
-    '{"snapshot_dir":"/h/s","container_disk":"/d"} x',
-    `${'['.repeat(20_000)}`,
-    `"${'x'.repeat(70_000)}"`,
-  ])('takes %j for no marker', async (content) => {
+    ['nothing', ''],
+    ['a beginning', '{'],
+    ['a list', '[]'],
+    ['null', 'null'],
+    ['an object without fields', '{}'],
+    ['a directory that is no text', '{"snapshot_dir":1,"container_disk":"/d"}'],
+    ['a directory without a disk', '{"snapshot_dir":"/h/snapshots/s"}'],
+    ['an empty directory', '{"snapshot_dir":"","container_disk":"/d"}'],
+    ['a directory that leads up', '{"snapshot_dir":"/h/..","container_disk":"/d"}'],
+    ['a hidden name', '{"snapshot_dir":"/h/.hidden","container_disk":"/d"}'],
+    ['a name with a NUL', '{"snapshot_dir":"a\\u0000b","container_disk":"/d"}'],
+    ['more behind it', '{"snapshot_dir":"/h/s","container_disk":"/d"} x'],
+    ['a deep list', `${'['.repeat(20_000)}`],
+    ['a long text', `"${'x'.repeat(70_000)}"`],
+  ])('takes %s for no marker', async (_, content) => {
+    const live = qcow2Header(null)
     await using home = new OldHome()
-    home.write(home.in(LIVE), 'disk-data')
+    home.write(home.in(LIVE), live)
     home.write(home.in(MARKER), content)
     expect(await recover(home)).toMatchObject({ fate: 'not_made', markerAside: home.in('.snapshot_pending.aside-1') })
-    expect(boxTree(home)).toMatchObject({ [LIVE]: 'disk-data', '.snapshot_pending.aside-1': content })
+    expect(boxTree(home)).toMatchObject({ [LIVE]: live.toString('latin1'), '.snapshot_pending.aside-1': content })
+  })
+})
+
+describe('a move that was cut in the middle', () => {
+  it.each([
+    ['current', 'snapshots/s/disk.qcow2', { snapshot_dir: '/h/s', container_disk: '/d' }],
+    ['older', '../../bases/a.qcow2', { bases_dir: '/h/bases', container_disk: '/d' }],
+    ['unreadable', 'snapshots/s/disk.qcow2', {}],
+  ])('goes on: one file under two names is the live disk (%s form)', async (_, place, marker) => {
+    await using home = new OldHome()
+    const disk = qcow2Header(null)
+    home.write(home.in(place), disk)
+    linkSync(home.absolute(home.in(place)), home.absolute(home.in(LIVE)))
+    home.mark(marker)
+    expect(await recover(home)).toMatchObject({ fate: 'restored', attention: null })
+    expect(Object.entries(home.tree()).filter(([name]) => name.endsWith('.qcow2'))).toEqual([[home.in(LIVE), disk.toString('latin1')]])
   })
 })
 
@@ -230,11 +257,12 @@ describe('a marker of the older form', () => {
 
   it('does nothing when the live disk is there', async () => {
     await using home = new OldHome()
-    home.write(home.in(LIVE), 'disk-data')
+    const live = qcow2Header(null)
+    home.write(home.in(LIVE), live)
     home.write('bases/a.qcow2', 'a')
     mark(home)
     expect(await recover(home)).toMatchObject({ fate: 'not_made' })
-    expect(home.tree()).toMatchObject({ [home.in(LIVE)]: 'disk-data', 'bases/a.qcow2': 'a' })
+    expect(home.tree()).toMatchObject({ [home.in(LIVE)]: live.toString('latin1'), 'bases/a.qcow2': 'a' })
   })
 })
 
