@@ -30,16 +30,15 @@ export async function openOldHome(homeDir: string): Promise<OldHome> {
 export function oldFiles(root: string): OldFiles {
   const files = createNodeFileSystem(root)
   const full = (path: string): string => join(root, path)
-  return {
-    ...files,
-    async modifiedMs(path) {
+  return Object.assign(files, {
+    async modifiedMs(path: string): Promise<number> {
       return (await fileCall('look at', full(path), lstat(full(path)))).mtimeMs
     },
-    async identity(path) {
+    async identity(path: string): Promise<string> {
       const { dev, ino } = await fileCall('look at', full(path), lstat(full(path), { bigint: true }))
       return `${dev}:${ino}`
     },
-    async link(from, to) {
+    async link(from: string, to: string): Promise<void> {
       try {
         await link(full(from), full(to))
       } catch (error) {
@@ -50,7 +49,7 @@ export function oldFiles(root: string): OldFiles {
         await files.rename(from, to)
       }
     },
-  }
+  })
 }
 
 async function livingProcess(files: OldFiles, boxId: string): Promise<string | null> {

@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest'
 import { openOldHome } from '../../hosts/node/old-home.ts'
 import type { LayerFile } from '../../src/host.ts'
 import { adoptBox, type Adoption } from '../../src/legacy/adopt.ts'
-import type { OldFiles } from '../../src/legacy/old-files.ts'
 import { newId, TestHome } from '../archive/test-home.ts'
 import { OldHome, qcow2Header } from './old-home.ts'
 
@@ -171,16 +170,14 @@ describe('adoption', () => {
     await using old = new OldHome()
     makeOldBox(old)
     const home = await openOldHome(old.root)
-    const files: OldFiles = {
-      ...home.files,
-      async open(path, mode) {
-        const file = await home.files.open(path, mode)
-        const broken = { size: () => file.size(), close: () => file.close(), read: () => Promise.reject(new Error('bad sector')) }
-        return path.endsWith('.ext4') ? ({ ...file, ...broken } as LayerFile) : file
-      },
+    const opening = home.files.open.bind(home.files)
+    home.files.open = async (path, mode) => {
+      const file = await opening(path, mode)
+      const broken = { size: () => file.size(), close: () => file.close(), read: () => Promise.reject(new Error('bad sector')) }
+      return path.endsWith('.ext4') ? (broken as unknown as LayerFile) : file
     }
     const target = new TestHome()
-    await expect(adoptBox(target.host, { ...home, files }, old.box, { newId, nowMs: 1 })).rejects.toThrow('bad sector')
+    await expect(adoptBox(target.host, home, old.box, { newId, nowMs: 1 })).rejects.toThrow('bad sector')
     expect([await target.store.list('layers'), await target.store.list('boxes')]).toEqual([[], []])
     await home.files.close()
   })

@@ -19,17 +19,21 @@ const calls = [...looks, 'link', 'rename', 'unlink', 'removeDirectory', 'syncDir
 function failingFiles(files: OldFiles, failing: number, after: boolean): { files: OldFiles; count: () => number; failed: () => string } {
   let count = 0
   let failed = ''
-  const wrapped = { ...files } as Record<string, unknown>
-  for (const name of calls) {
-    const call = files[name] as (...parameters: unknown[]) => Promise<unknown>
-    wrapped[name] = async (...parameters: unknown[]): Promise<unknown> => {
-      if (count++ !== failing) return call(...parameters)
-      failed = name
-      if (after) await ((await call(...parameters)) as { close?: () => Promise<void> } | null | undefined)?.close?.()
-      throw new BoxLiteError('io', 'the device failed')
-    }
-  }
-  return { files: wrapped as unknown as OldFiles, count: () => count, failed: () => failed }
+  const wrapped = new Proxy(files, {
+    get(target, name) {
+      const call = Reflect.get(target, name, target) as unknown
+      if (typeof call !== 'function') return call
+      const made = call.bind(target) as (...parameters: unknown[]) => Promise<unknown>
+      if (!calls.includes(name as (typeof calls)[number])) return made
+      return async (...parameters: unknown[]): Promise<unknown> => {
+        if (count++ !== failing) return made(...parameters)
+        failed = String(name)
+        if (after) await ((await made(...parameters)) as { close?: () => Promise<void> } | null | undefined)?.close?.()
+        throw new BoxLiteError('io', 'the device failed')
+      }
+    },
+  })
+  return { files: wrapped, count: () => count, failed: () => failed }
 }
 
 describe('a failure at any effect', () => {
