@@ -81,7 +81,8 @@ export interface Store {
   /**
    * Replaces a record atomically and durably. `expected` is what the caller read (null: there was none);
    * when the record is something else by now, or `held` is no longer held, rejects with `busy` and changes nothing.
-   * After any other error the outcome is unknown: the old or the new bytes, now and after a crash.
+   * After any other error the outcome is unknown: the old or the new bytes, now and after a crash; unless it carries the fact
+   * `unchanged`, true: then it came before the record was touched.
    */
   commitRecord(kind: RecordKind, id: string, bytes: Uint8Array, expected: Uint8Array | null, held: readonly Held[]): Promise<void>
   /** Removes a record durably; the same conditions as `commitRecord`. */

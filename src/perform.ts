@@ -31,6 +31,7 @@ export type {
 
 const effectNames = new Map(Object.entries(Effect).map(([name, code]) => [code as number, name as keyof typeof Effect]))
 const directories: readonly Directory[] = ['boxes', 'images', 'layers', 'states']
+const commits: ReadonlySet<number> = new Set([Effect.COMMIT_RECORD, Effect.REMOVE_RECORD])
 const LIST_SLICE_NAMES = 4096
 
 /** Carries `operation` out and resolves with its outcome. Rejects with a `BoxLiteError`; the home is then as it was, or as the error says. */
@@ -109,6 +110,7 @@ class Run {
       status = isBoxLiteError(error) ? codes.indexOf(error.code) : Status.IO
       this.#errors.push(error)
       this.#answer.clear()
+      if (commits.has(effect) && isBoxLiteError(error) && error.facts['unchanged'] === true) this.#answer.number(1)
     }
     this.#host.log?.({
       operation: this.#operation.kind,

@@ -1,7 +1,7 @@
 // Commits one record: the point of every operation before which nothing that existed was touched.
 //
 //   COMMIT_RECORD ── ok ──────────────────────────────────────────────> done
-//        │ busy: nothing was changed ─────────────────────────────────> failed
+//        │ busy, or an error that says that nothing was changed ──────> failed
 //        │ any other error: old or new, nobody knows; from here on nothing is deleted
 //        v
 //   READ_RECORD ── old or new ──> commit the old truth again, with a higher generation ── ok ──> failed: taken back
@@ -15,8 +15,8 @@ import { encodeBoxRecord, encodedBytes, withGeneration } from '../record-write'
 import { RECORD_LIMIT_BYTES } from '../record-limits'
 import { sameBytes } from '../text'
 import { Effect, MachineState, Place, Reason, Status } from './abi'
-import { commitRecord, effectNumber, readRecord, recordIdBytes, removeRecord, toMachine } from './effect'
-import { call, fail, failAs, failBecause, OK, Routine } from './frames'
+import { answeredUnchanged, commitRecord, effectNumber, readRecord, recordIdBytes, removeRecord, toMachine } from './effect'
+import { call, fail, failAs, failBecause, FAILED, OK, Routine } from './frames'
 import { fieldBytes, keepBytes } from './message'
 import { box, isActive, keepMade, recordBytes, recordStart, setFrozen, setMachine, setPaused, setRecord } from './state'
 
@@ -70,6 +70,7 @@ export function commit(phase: i32, value: i32): i32 {
       if (value == Status.OK) return settled(newStart, newBytes)
       if (value == Status.BUSY) return fail(Status.BUSY, Reason.RECORD_CHANGED, id, recordIdBytes(place), 0)
       failBecause(effectNumber, value)
+      if (answeredUnchanged()) return FAILED
       keepMade()
       return readRecord(place, id, 2)
     case 2:

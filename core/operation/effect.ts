@@ -1,5 +1,5 @@
 // The effects: what the host is asked to do, with the fields of each and of its answer. An answer's fields come with
-// status 0 only; with any other status the message is empty.
+// status 0 only; with any other status the message is empty, but for what is said of a commit.
 //
 //   LOCK_BOX       id                                     -> 1 when the caller held it already, else 0
 //   LOCK_HOME      HomeMode                               -> the same
@@ -7,8 +7,8 @@
 //   FIND_NAME      name                                   -> id of the box that has it; NOT_FOUND
 //   LIST           place, cursor                          -> count, names..., next cursor or 0
 //   READ_RECORD    place, id                              -> bytes; NOT_FOUND
-//   COMMIT_RECORD  place, id, bytes, 0 | 1 and expected   -> nothing; BUSY: nothing was changed
-//   REMOVE_RECORD  place, id, expected                    -> nothing; BUSY: nothing was changed
+//   COMMIT_RECORD  place, id, bytes, 0 | 1 and expected   -> nothing; BUSY: nothing was changed; after another error nothing,
+//   REMOVE_RECORD  place, id, expected                       or 1 where it came before anything was changed
 //   READ_HEAD      layer, bytes, 1 where it lies deeper   -> length of the file, its first bytes; NOT_FOUND
 //                  in a chain: an answer of before will do
 //   CREATE_LAYER   name                                   -> nothing; the file stays open for the next ones
@@ -251,7 +251,13 @@ export function answerFits(status: i32, lengthBytes: u32): bool {
         break
     }
   }
+  if (status != Status.OK && lengthBytes > 0 && (outstanding == Effect.COMMIT_RECORD || outstanding == Effect.REMOVE_RECORD)) getInteger()
   const fits = messageEnds()
   openMessage(lengthBytes)
   return fits
+}
+
+/** Whether a commit that failed says that it failed before anything was changed. */
+export function answeredUnchanged(): bool {
+  return !messageEnds() && getInteger() == 1
 }

@@ -14,7 +14,7 @@ import type { Directory, FileHead, Guarantees, Held, LayerFile, LockScope, Recor
 import type { FileSystem } from './file-system.ts'
 import type { LockService } from './lock-service.ts'
 import { RECORD_SUFFIX, TEMPORARY_SUFFIX, checkLayerName, checkPlainName, checkRecordId, checkRemovable, checkTemporaryName } from './names.ts'
-import { checkRecordLength, checkUnchanged } from './record-guard.ts'
+import { checkRecordLength, checkUnchanged, untouched } from './record-guard.ts'
 
 export class FileStore implements Store {
   readonly location: string
@@ -56,12 +56,14 @@ export class FileStore implements Store {
     checkRecordLength(kind, id, bytes.length)
     const path = recordPath(kind, id)
     const temporary = `${kind}/${id}.${this.#nonce}-${this.#temporaries++}${TEMPORARY_SUFFIX}`
-    const file = await this.#files.open(temporary, 'create')
+    const file = await this.#files.open(temporary, 'create').catch((error: unknown) => {
+      throw untouched(error)
+    })
     try {
       await writeSynced(file, bytes)
       checkUnchanged(kind, id, await this.readRecord(kind, id), expected, held)
     } catch (error) {
-      throw await this.#abandon(temporary, error)
+      throw untouched(await this.#abandon(temporary, error))
     }
     await this.#files.rename(temporary, path)
     await this.#files.syncDirectory(kind)

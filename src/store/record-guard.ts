@@ -1,6 +1,6 @@
 // The conditions of a commit, the same for every store.
 
-import { BoxLiteError } from '../error.ts'
+import { BoxLiteError, isBoxLiteError } from '../error.ts'
 import { RECORD_LIMIT_BYTES, type Held, type RecordKind } from '../host.ts'
 
 /** Refuses a record that is too long to be read again. */
@@ -31,4 +31,11 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 function recordChanged(kind: RecordKind, id: string, how: string): BoxLiteError {
   return new BoxLiteError('busy', `The record ${kind}/${id} ${how}`, { remedy: 'Try again.', facts: { kind, id } })
+}
+
+/** An error of a commit that came before the record was touched, so that its outcome is known: nothing changed. */
+export function untouched(error: unknown): unknown {
+  if (!isBoxLiteError(error)) return error
+  const { code, message, remedy, fault, facts } = error
+  return new BoxLiteError(code, message, { fault, facts: { ...facts, unchanged: true }, cause: error, ...(remedy === undefined ? {} : { remedy }) })
 }

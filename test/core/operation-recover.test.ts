@@ -205,6 +205,17 @@ describe('a commit of unknown outcome', () => {
     })
   }
 
+  it('is none where the store says that nothing was touched: the machine goes on, and what was made is removed', async () => {
+    const home = await running()
+    class Full extends MemoryStore {
+      override commitRecord = (): Promise<void> => Promise.reject(new BoxLiteError('no_space', 'full', { facts: { unchanged: true } }))
+    }
+    await expect(home.run(snapshotCreate(100, 'a'), { store: new Full(home.memory) })).rejects.toMatchObject({ code: 'no_space' })
+    expect(home.record()).toMatchObject({ generation: 2, live: layer(10), machine: machineRecord })
+    expect(home.machine).toMatchObject({ state: 'running', open: layer(10), frozen: false })
+    expect(home.layers()).toEqual([layer(10)])
+  })
+
   it('that cannot be taken back either ends the machine, and the box failed', async () => {
     const home = await running()
     class Broken extends MemoryStore {
