@@ -78,7 +78,6 @@ export class HomeAccess {
       return { kind: 'box', id, record }
     } catch (error) {
       if (!isBoxLiteError(error) || !UNREADABLE.has(error.code)) throw error
-      this.names.note(id, null)
       return { kind: 'damaged', id, error }
     }
   }
