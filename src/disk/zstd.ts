@@ -1,9 +1,11 @@
-// Zstandard clusters (RFC 8878). The frame is measured here first: its end in the input, so that what follows is
-// ignored, and its window, so that no header makes the decoder take more memory than a cluster deserves.
+// Zstandard clusters (RFC 8878). A frame is measured before the decoder sees it: its end in the input, so that what
+// follows is ignored; its window, so that no header takes more memory than a cluster deserves; and what its blocks
+// make, so that none takes more time.
 
 import { Decompress } from 'fzstd'
 import { BoxLiteError } from '../error.ts'
 import { badCluster } from './bad-cluster.ts'
+import { SequenceMeter, ZSTD_BLOCK_LIMIT_BYTES } from './zstd-sequences.ts'
 
 const FRAME_MAGIC = 0xfd2fb528
 const SKIPPABLE_MAGIC = 0x184d2a50
@@ -15,6 +17,8 @@ export const ZSTD_WINDOW_LIMIT_BYTES = 8 << 20
 export interface ZstdFrame {
   readonly endOffset: number
   readonly skippable: boolean
+  /** Whether that is the frame's own end, or only behind the block that has more than was wanted. */
+  readonly whole: boolean
 }
 
 /**
@@ -25,7 +29,7 @@ export function inflateZstd(source: Uint8Array, target: Uint8Array): boolean {
   let filledBytes = 0
   let exact = true
   for (let at = 0; filledBytes < target.length; ) {
-    const frame = measureFrame(source, at)
+    const frame = measureFrame(source, at, target.length - filledBytes)
     if (!frame.skippable) {
       const decoder = new Decompress((piece) => {
         const wanted = target.length - filledBytes
@@ -36,6 +40,8 @@ export function inflateZstd(source: Uint8Array, target: Uint8Array): boolean {
       try {
         decoder.push(source.subarray(at, frame.endOffset), true)
       } catch (cause) {
+        // A frame that was cut behind what is wanted has no end that the decoder could find.
+        if (!frame.whole && filledBytes === target.length) continue
         throw badCluster('zstd', 'its data is not Zstandard data', cause)
       }
     }
@@ -44,8 +50,12 @@ export function inflateZstd(source: Uint8Array, target: Uint8Array): boolean {
   return exact
 }
 
-/** Walks the block headers of the frame at `at`. `corrupt` when it does not lie wholly in `source`, `limit` when its window is too large. */
-export function measureFrame(source: Uint8Array, at: number): ZstdFrame {
+/**
+ * Walks the blocks of the frame at `at`. With `wantedBytes` it measures what they make, and walks no further than to the
+ * block that makes more; then no block makes more than the format allows, as the JavaScript decoder would let it.
+ * `corrupt` when the frame does not lie wholly in `source`, `limit` when its window is too large.
+ */
+export function measureFrame(source: Uint8Array, at: number, wantedBytes?: number): ZstdFrame {
   const view = new DataView(source.buffer, source.byteOffset, source.byteLength)
   const need = (endOffset: number): number => {
     if (endOffset > source.length) throw badCluster('zstd', 'it ends in the middle of a frame')
@@ -55,20 +65,29 @@ export function measureFrame(source: Uint8Array, at: number): ZstdFrame {
   const magic = view.getUint32(at, true)
   if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
     need(at + 8)
-    return { endOffset: need(at + 8 + view.getUint32(at + 4, true)), skippable: true }
+    return { endOffset: need(at + 8 + view.getUint32(at + 4, true)), skippable: true, whole: true }
   }
   if (magic !== FRAME_MAGIC) throw badCluster('zstd', 'it does not start with a Zstandard frame')
   const { headerBytes, checksumBytes } = measureHeader(view, at, need)
+  const meter = new SequenceMeter()
   let offset = need(at + headerBytes)
+  let madeBytes = 0
   for (let last = false; !last; ) {
     const header = view.getUint16(need(offset + 3) - 3, true) | (view.getUint8(offset + 2) << 16)
-    last = (header & 1) === 1
     const type = (header >> 1) & 3
-    if (type === 3) throw badCluster('zstd', 'a block has the reserved type')
+    const size = header >> 3
+    last = (header & 1) === 1
+    if (type === 3 || size > ZSTD_BLOCK_LIMIT_BYTES) throw badCluster('zstd', 'a block has the reserved type, or is too large')
+    const start = offset + 3
     // A block of type 1 is one byte, repeated.
-    offset = need(offset + 3 + (type === 1 ? 1 : header >> 3))
+    offset = need(start + (type === 1 ? 1 : size))
+    if (wantedBytes === undefined) continue
+    const made = type === 2 ? meter.measure(source.subarray(start, offset)) : size
+    if (made < 0) throw badCluster('zstd', 'a block is damaged')
+    madeBytes += made
+    if (madeBytes > wantedBytes && !last) return { endOffset: offset, skippable: false, whole: false }
   }
-  return { endOffset: need(offset + checksumBytes), skippable: false }
+  return { endOffset: need(offset + checksumBytes), skippable: false, whole: true }
 }
 
 function measureHeader(view: DataView, at: number, need: (endOffset: number) => number): { headerBytes: number; checksumBytes: number } {

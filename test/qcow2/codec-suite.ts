@@ -147,6 +147,19 @@ export function codecSuite(codec: Codec): void {
     }
   })
 
+  test('a small zstd frame that would make a huge cluster costs no more than the cluster', async () => {
+    const head = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 1, 0]
+    // 98,047 sequences that copy 64 KiB each, said in nine bytes.
+    const block = [0x00, 0xff, 0xff, 0xff, 0x54, 0, 0, 52, 0x80]
+    const sequences = Uint8Array.from([...head, (block.length << 3) | 5, 0, 0, ...block])
+    await expect(codec.inflate('zstd', sequences, new Uint8Array(65536))).rejects.toMatchObject({ code: 'corrupt' })
+    // Blocks of one byte that stands for 64 KiB: one is needed, a hundred thousand follow.
+    const repeated = Uint8Array.from({ length: 400_000 }, (_, i) => [0x02, 0x00, 0x08, 0x77][i % 4]!)
+    const target = new Uint8Array(65536)
+    expect(await codec.inflate('zstd', concat(Uint8Array.from(head), repeated, Uint8Array.of(1, 0, 0)), target)).toBe(false)
+    expect(target.every((byte) => byte === 0x77)).toBe(true)
+  })
+
   test('a zstd frame that asks for a window over the limit is refused before anything is allocated', async () => {
     const frame = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 31 << 3, 1, 0, 0)
     await expect(codec.inflate('zstd', frame, new Uint8Array(65536))).rejects.toMatchObject({ code: 'limit' })

@@ -4,6 +4,7 @@ import { inflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { decompress } from 'fzstd'
 import { createNodeCodec, nativeZstd, nodeCodec } from '../../hosts/node/codec.ts'
+import { measureFrame } from '../../src/disk/zstd.ts'
 import { codecSuite, patternBytes } from './codec-suite.ts'
 
 describe('the codec of Node', () => codecSuite(nodeCodec))
@@ -16,14 +17,14 @@ describe('the codec of Node with a zstd of its own', () => {
     createNodeCodec(
       nativeZstd ??
         ((source, { maxOutputLength }, done) => {
-          let output: Uint8Array
           try {
-            output = decompress(source)
+            const isOver = !measureFrame(source, 0, maxOutputLength).whole
+            const output = isOver ? Buffer.alloc(0) : Buffer.from(decompress(source))
+            if (isOver || output.length > maxOutputLength) throw Object.assign(new RangeError('too large'), { code: 'ERR_BUFFER_TOO_LARGE' })
+            done(null, output)
           } catch (error) {
-            return done(error as Error, Buffer.alloc(0))
+            done(error as Error, Buffer.alloc(0))
           }
-          const over = output.length > maxOutputLength
-          done(over ? Object.assign(new RangeError('too large'), { code: 'ERR_BUFFER_TOO_LARGE' }) : null, Buffer.from(output))
         }),
     ),
   )

@@ -186,6 +186,6 @@ describe('random operations on a chain', () => {
         }),
         { seed: 11, numRuns: runs, endOnFailure: true },
       )
-    })
+    }, count(120_000, 1_800_000))
   }
 })
