@@ -81,8 +81,11 @@ async function carryOut(files: OldFiles, message: MessageReader, answer: Message
       for (const disk of disks) answer.text(disk.path).number(disk.modifiedMs).text(disk.identity)
       return
     }
-    case OldEffect.READ_HEAD:
-      return readHead(files, path, answer)
+    case OldEffect.READ_HEAD: {
+      const { bytes, fileBytes } = await files.readHead(path, READ_LIMIT_BYTES)
+      answer.number(fileBytes).bytes(bytes)
+      return
+    }
     case OldEffect.RENAME:
       return files.rename(path, message.text())
     case OldEffect.LINK:
@@ -95,17 +98,6 @@ async function carryOut(files: OldFiles, message: MessageReader, answer: Message
       return files.unlink(path)
     default:
       throw new Error(`the core asked for an unknown effect: ${effect}`)
-  }
-}
-
-async function readHead(files: OldFiles, path: string, answer: MessageWriter): Promise<void> {
-  const file = await files.open(path, 'read')
-  try {
-    const sizeBytes = await file.size()
-    const head = new Uint8Array(Math.min(READ_LIMIT_BYTES, sizeBytes))
-    answer.number(sizeBytes).bytes(head.subarray(0, await file.read(head, 0)))
-  } finally {
-    await file.close()
   }
 }
 

@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, openSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openOldHome } from '../../hosts/node/old-home.ts'
+import { BoxLite, openOldHome } from '../../hosts/node/index.ts'
 import type { LayerFile } from '../../src/host.ts'
 import { adoptBox, type Adoption } from '../../src/legacy/adopt.ts'
 import { newId, TestHome } from '../archive/test-home.ts'
@@ -70,6 +70,19 @@ describe('adoption', () => {
     expect(old.tree()).toEqual(tree)
     expect(await target.garbage()).toEqual([])
     expect((await target.store.list('layers')).every((name) => name.endsWith('.qcow2'))).toBe(true)
+  })
+
+  it('is a call of the public API', async () => {
+    await using old = new OldHome()
+    makeOldBox(old)
+    const home = await openOldHome(old.root)
+    const lite = await BoxLite.open({ homeDir: join(old.root, 'store') })
+    const { box, recovery } = await lite.adopt(home, old.box)
+    expect([box.name, recovery.fate]).toEqual([old.box, 'none'])
+    expect((await box.snapshot.list()).map(({ name }) => name).sort()).toEqual(['first', 'second'])
+    expect((await lite.get(old.box))?.id).toBe(box.id)
+    await lite.close()
+    await home.files.close()
   })
 
   it('happens once: the name is taken then', async () => {

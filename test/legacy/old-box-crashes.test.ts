@@ -20,7 +20,7 @@ import { Names, ROOT, World } from '../crash/world.ts'
 
 const core = await Core.create()
 const disk = filling(0)
-const bounds = { variantsPerNode: 16, imagesPerPoint: count(40, 600), seed: 11 }
+const bounds = { variantsPerNode: 16, imagesPerPoint: count(600, 20_000), seed: 11 }
 
 /** A home with one box whose disk was never snapshotted. */
 async function makeHome(): Promise<World> {
