@@ -11,12 +11,13 @@
 import type { Core } from '../../src/core/core.ts'
 import type { Operation } from '../../src/operation/operation.ts'
 import { HashSet, mix } from './hash.ts'
-import { directoryOf, guestBytes, Violation } from './image-reader.ts'
+import { directoryOf, guestBytes, Violation, type GuestBytes } from './image-reader.ts'
 import { visibleHash, visitImages, type Model } from './images.ts'
-import { judge, judgeTidy, type Seen } from './judge.ts'
+import { judge, judgeMachines, judgeTidy, type Seen } from './judge.ts'
+import type { Machines } from './machines.ts'
 import { isRefusal, Run, type Process, type Wrappers } from './run.ts'
 import { Expectation, type BoxTruth } from './truth.ts'
-import { World } from './world.ts'
+import type { World } from './world.ts'
 
 /** How often recovery is cut on the way to a judged state. */
 const DEPTH_LIMIT = 2
@@ -83,6 +84,11 @@ export class Checker {
     run.world.onEffect = () => this.#cut(run, context, trail, 0)
   }
 
+  /** Cuts `run` once, as it is now. */
+  cutHere(run: Run, context: Context, trail: readonly string[]): void {
+    this.#cut(run, context, trail, 0)
+  }
+
   /** Judges everything that was cut off so far, and what their recoveries leave when they are cut. */
   async drain(): Promise<void> {
     while (this.#queue.length > 0 && this.failures.length < this.#failureLimit) await this.#judge(this.#queue.pop()!)
@@ -115,6 +121,8 @@ export class Checker {
     const { low, high } = visibleHash(run.world)
     this.#count(low, high, expected, context, 'kill')
     const rest = looseHash(run.world) ^ run.machines.hash
+    // Nothing loose, no machine that lives on: no different from a power cut. Cut twice: what a third process finds was found by the second.
+    if (rest === 0 || depth >= DEPTH_LIMIT) return
     if (!this.#isNew(low, high, expected, depth, rest | 1)) return
     const world = run.world.fork()
     const next = new Run(world, expected, run.machines.outliving(world))
@@ -127,9 +135,11 @@ export class Checker {
     counts[model] = (counts[model] ?? 0) + 1
   }
 
+  /** Whether a state is still to be judged here. One whose recovery was cut needs no second look where it would not be. */
   #isNew(low: number, high: number, expected: Expectation, depth: number, rest: number): boolean {
-    const leaf = depth >= DEPTH_LIMIT ? 1 : 0
-    return this.#explored.add(mix(low ^ expected.low, rest * 2 + leaf), mix(high ^ expected.high, rest ^ 0x2545f491))
+    const key = (leaf: number): [number, number] => [mix(low ^ expected.low, rest * 2 + leaf), mix(high ^ expected.high, rest ^ 0x2545f491)]
+    if (depth < DEPTH_LIMIT) return this.#explored.add(...key(0))
+    return !this.#explored.has(...key(0)) && this.#explored.add(...key(1))
   }
 
   async #judge(job: Job): Promise<void> {
@@ -158,21 +168,22 @@ export class Checker {
     this.recoveries++
     const after = judge(next.world, next.expected)
     judgeSame(before, after)
-    judgeTidy(next.world, after, new Set(next.machines.alive.map((machine) => machine.boxId)))
+    judgeTidy(next.world, after)
+    judgeMachines(after, next.machines.alive)
     await this.#again(next, after, job, trail)
   }
 
   /** What was recovered must be good to go on with: a page written and flushed to a stopped box outlives any power cut. */
   #goOn(run: Run, before: Seen, job: Job, trail: readonly string[]): void {
     const world = run.world.fork()
-    const next = new Run(world, narrowed(before))
+    const next = new Run(world, over(job.run.expected, narrowedAlive(before, run.machines)))
     for (const [boxId, seen] of before.boxes) {
       if (seen.record.machine !== null) return
       next.machines.launch(boxId, { pid: 1, startTime: '', bootId: '', nonce: boxId, detached: false }, seen.record.live)
     }
-    for (const machine of next.machines.alive) {
-      next.machines.write(machine, next)
-      next.machines.flush(machine, next)
+    for (const { record } of next.machines.alive) {
+      next.machines.issue(record.nonce)
+      next.machines.flush(record.nonce, next)
     }
     visitImages(world, (low, high, model, build) => {
       if (!this.#isNew(low, high, next.expected, DEPTH_LIMIT, 2)) return
@@ -189,7 +200,7 @@ export class Checker {
   /** A second recovery changes nothing; the user's retry succeeds or is refused, and destroys nothing. */
   async #again(run: Run, after: Seen, job: Job, trail: string[]): Promise<void> {
     const { low, high } = visibleHash(run.world)
-    const truth = narrowed(after)
+    const truth = job.killed ? over(job.run.expected, narrowedAlive(after, run.machines)) : narrowed(after)
     if (this.#stable.add(low ^ truth.low ^ run.machines.hash, high ^ truth.high)) {
       const world = run.world.fork()
       const second = new Run(world, truth, run.machines.outliving(world))
@@ -232,10 +243,29 @@ export async function recoverBoxes(run: Run, process: Process): Promise<void> {
   }
 }
 
-/** The one truth that a disk shows. */
+/** The one truth that a disk shows after a power cut: there is nothing else left. */
 export function narrowed(seen: Seen): Expectation {
+  return narrow(seen, (truth, live) => ({ ...truth, live, loose: new Map() }))
+}
+
+/** The truth after a process was killed: what was not flushed may still be lost, and a machine that lives knows more than its disk. */
+function narrowedAlive(seen: Seen, machines: Machines): Expectation {
+  const alive = new Set(machines.alive.map((machine) => machine.boxId))
+  return narrow(seen, (truth, live, id) => (alive.has(id) ? truth : { ...truth, live }))
+}
+
+/** What is seen is settled by whoever took its lock; what a killed process may have removed can still come back. */
+function over(open: Expectation, seen: Expectation): Expectation {
+  let all = seen
+  for (const [id, alternatives] of open.boxes) if (!seen.boxes.has(id)) all = all.with(id, ...alternatives)
+  // Images have no owner: what is seen of them may still go either way.
+  for (const [id, alternatives] of open.images) all = all.withImage(id, ...alternatives)
+  return all
+}
+
+function narrow(seen: Seen, one: (truth: BoxTruth, live: GuestBytes, id: string) => BoxTruth): Expectation {
   let expected = Expectation.EMPTY
-  for (const [id, { truth, pages }] of seen.boxes) expected = expected.with(id, { ...truth, live: guestBytes(pages), loose: new Map() })
+  for (const [id, { truth, pages }] of seen.boxes) expected = expected.with(id, one(truth, guestBytes(pages), id))
   for (const [id, bytes] of seen.images) expected = expected.withImage(id, bytes)
   return expected
 }

@@ -2,7 +2,7 @@
 // map. A million crash images share a few thousand pages, and comparing two contents exactly is
 // comparing page objects.
 
-import { hashBytes, mix } from './hash.ts'
+import { hashWords, mix } from './hash.ts'
 
 export const PAGE_BYTES = 4096
 export const SECTOR_BYTES = 512
@@ -10,41 +10,48 @@ export const SECTOR_BYTES = 512
 /** At most 4,096 bytes without their trailing zeros; a page of zeros has no object. */
 export interface Page {
   readonly bytes: Uint8Array
+  /** The same bytes, padded to words. */
+  readonly words: Int32Array
   readonly low: number
   readonly high: number
+  /** Tells pages apart in tables; no other meaning. */
+  readonly number: number
 }
 
 const pool = new Map<number, Page[]>()
-let pooled = 0
-
-/** Forgets every interned page. Contents made before must not be compared with contents made after. */
-export function forgetPages(): void {
-  pool.clear()
-  pooled = 0
-}
-
-/** How many different pages there are. */
-export function pageCount(): number {
-  return pooled
-}
+let pages = 0
+const scratch = new Uint8Array(PAGE_BYTES)
+const scratchWords = new Int32Array(scratch.buffer)
 
 /** The one page with these bytes, or null for zeros. Does not keep `bytes`. */
 export function internPage(bytes: Uint8Array): Page | null {
-  let end = bytes.length
-  while (end > 0 && bytes[end - 1] === 0) end--
-  if (end === 0) return null
-  const trimmed = bytes.subarray(0, end)
-  const hash = hashBytes(trimmed)
+  scratch.set(bytes)
+  scratch.fill(0, bytes.length)
+  return internScratch()
+}
+
+function internScratch(): Page | null {
+  let words = PAGE_BYTES / 4
+  while (words > 0 && scratchWords[words - 1] === 0) words--
+  if (words === 0) return null
+  const hash = hashWords(scratchWords, words)
   let same = pool.get(hash.low)
   if (same === undefined) {
     same = []
     pool.set(hash.low, same)
   }
-  for (const page of same) if (page.high === hash.high && equalBytes(page.bytes, trimmed)) return page
-  const page: Page = { bytes: trimmed.slice(), low: hash.low, high: hash.high }
+  for (const page of same) if (page.high === hash.high && equalsScratch(page.words, words)) return page
+  let length = words * 4
+  while (scratch[length - 1] === 0) length--
+  const page: Page = { bytes: scratch.slice(0, length), words: scratchWords.slice(0, words), low: hash.low, high: hash.high, number: pages++ }
   same.push(page)
-  pooled++
   return page
+}
+
+function equalsScratch(page: Int32Array, words: number): boolean {
+  if (page.length !== words) return false
+  for (let i = 0; i < words; i++) if (page[i] !== scratchWords[i]) return false
+  return true
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -53,7 +60,8 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true
 }
 
-const scratch = new Uint8Array(PAGE_BYTES)
+/** What patching a page gave, by old page and place: one write is tried on many variants of a file. */
+export type PatchMemo = Map<number, Map<number, Page | null>>
 
 /** A file's length and pages. Pages beyond the length may be there (data written, size lost); `clip` drops them. */
 export class Content {
@@ -61,8 +69,12 @@ export class Content {
 
   readonly length: number
   readonly pages: ReadonlyMap<number, Page>
+  /** Of the pages alone. */
   readonly #low: number
   readonly #high: number
+  /** A hash of all of it. */
+  readonly low: number
+  readonly high: number
   #clipped: Content | undefined
   /** What a reader made of these bytes (oracle.ts): reading the same content twice is waste. */
   parsed: unknown = undefined
@@ -72,18 +84,12 @@ export class Content {
     this.pages = pages
     this.#low = low
     this.#high = high
+    this.low = mix(low, length)
+    this.high = mix(high, length)
   }
 
   static of(bytes: Uint8Array): Content {
     return Content.EMPTY.write(0, bytes).resize(bytes.length)
-  }
-
-  get low(): number {
-    return mix(this.#low, this.length)
-  }
-
-  get high(): number {
-    return mix(this.#high, this.length)
   }
 
   equals(other: Content): boolean {
@@ -93,18 +99,18 @@ export class Content {
     return true
   }
 
-  /** With `bytes` at `offset`; the length stays. */
-  write(offset: number, bytes: Uint8Array): Content {
-    if (bytes.length === 0) return this
+  /** With the part of `bytes` from `from` to `to` at `offset + from`; the length stays. */
+  write(offset: number, bytes: Uint8Array, from = 0, to = bytes.length, memo?: PatchMemo): Content {
+    if (from === to) return this
     const pages = new Map(this.pages)
     let low = this.#low
     let high = this.#high
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = from; at < to; ) {
       const index = Math.floor((offset + at) / PAGE_BYTES)
       const inPage = (offset + at) % PAGE_BYTES
-      const take = Math.min(PAGE_BYTES - inPage, bytes.length - at)
+      const take = Math.min(PAGE_BYTES - inPage, to - at)
       const old = pages.get(index)
-      const fresh = patch(old, inPage, bytes.subarray(at, at + take))
+      const fresh = memo === undefined ? patch(old, inPage, bytes, at, take) : patchOnce(memo, old, inPage, bytes, at, take)
       if (old !== undefined) {
         low = (low - mix(index, old.low)) | 0
         high = (high - mix(index, old.high)) | 0
@@ -165,10 +171,28 @@ export class Content {
   }
 }
 
-function patch(old: Page | undefined, at: number, bytes: Uint8Array): Page | null {
-  if (bytes.length === PAGE_BYTES) return internPage(bytes)
-  scratch.fill(0)
-  if (old !== undefined) scratch.set(old.bytes)
-  scratch.set(bytes, at)
-  return internPage(scratch)
+function patch(old: Page | undefined, inPage: number, bytes: Uint8Array, at: number, take: number): Page | null {
+  if (take < PAGE_BYTES) {
+    scratch.fill(0)
+    if (old !== undefined) scratch.set(old.bytes)
+  }
+  scratch.set(at === 0 && take === bytes.length ? bytes : bytes.subarray(at, at + take), inPage)
+  return internScratch()
+}
+
+function patchOnce(memo: PatchMemo, old: Page | undefined, inPage: number, bytes: Uint8Array, at: number, take: number): Page | null {
+  const whole = take === PAGE_BYTES || old === undefined ? -1 : old.number
+  let places = memo.get(whole)
+  if (places === undefined) {
+    places = new Map()
+    memo.set(whole, places)
+  }
+  // `inPage` follows from `at`, as the write has one offset.
+  const place = at * (PAGE_BYTES + 1) + take
+  let fresh = places.get(place)
+  if (fresh === undefined) {
+    fresh = patch(old, inPage, bytes, at, take)
+    places.set(place, fresh)
+  }
+  return fresh
 }

@@ -89,7 +89,9 @@ export class CrashFileSystem implements FileSystem {
   readHead(path: string, lengthBytes: number): Promise<FileHead> {
     return this.#call('readHead', path, ROOT, () => {
       const content = this.world.content(this.#file(this.#find(path), 'read', path))
-      return { bytes: content.bytes().slice(0, lengthBytes), fileBytes: content.length }
+      const bytes = new Uint8Array(Math.min(lengthBytes, content.length))
+      content.read(bytes, 0)
+      return { bytes, fileBytes: content.length }
     })
   }
 

@@ -16,21 +16,13 @@ export function mix(a: number, b: number): number {
   return (h ^ (h >>> 16)) | 0
 }
 
-/** Hashes bytes, padded with zeros to words (the length is hashed too). */
-export function hashBytes(bytes: Uint8Array): Hash {
-  let low = 0x2f0b4a27 ^ bytes.length
-  let high = 0x6c1e99d3 + bytes.length
-  const whole = bytes.length & ~3
-  for (let at = 0; at < whole; at += 4) {
-    const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
-    low = step(low, word, 0xcc9e2d51)
-    high = step(high, word, 0x1b873593)
-  }
-  if (whole < bytes.length) {
-    let word = 0
-    for (let at = whole; at < bytes.length; at++) word |= bytes[at]! << ((at - whole) * 8)
-    low = step(low, word, 0xcc9e2d51)
-    high = step(high, word, 0x1b873593)
+/** Hashes the first `count` words. */
+export function hashWords(words: Int32Array, count: number): Hash {
+  let low = 0x2f0b4a27 ^ count
+  let high = 0x6c1e99d3 + count
+  for (let i = 0; i < count; i++) {
+    low = step(low, words[i]!, 0xcc9e2d51)
+    high = step(high, words[i]!, 0x1b873593)
   }
   return { low: mix(low, high), high: mix(high, low ^ 0x5bd1e995) }
 }
@@ -50,7 +42,11 @@ export function hashText(text: string): Hash {
   let hash = texts.get(text)
   if (hash === undefined) {
     if (texts.size > 200_000) texts.clear()
-    hash = hashBytes(encoder.encode(text))
+    const bytes = encoder.encode(text)
+    const words = new Int32Array(Math.ceil(bytes.length / 4) + 1)
+    new Uint8Array(words.buffer).set(bytes)
+    words[words.length - 1] = bytes.length
+    hash = hashWords(words, words.length)
     texts.set(text, hash)
   }
   return hash
@@ -81,6 +77,12 @@ export class HashSet {
     return this.#insert(low | 0, high | 0)
   }
 
+  has(low: number, high: number): boolean {
+    if (low === 0 && high === 0) return this.#hasZero
+    const slot = this.#find(low | 0, high | 0)
+    return this.#slots[slot * 2] !== 0 || this.#slots[slot * 2 + 1] !== 0
+  }
+
   /** Every hash as pairs of words. */
   words(): Int32Array {
     const words = new Int32Array(this.size * 2)
@@ -94,17 +96,21 @@ export class HashSet {
   }
 
   #insert(low: number, high: number): boolean {
+    const slot = this.#find(low, high)
+    if (this.#slots[slot * 2] !== 0 || this.#slots[slot * 2 + 1] !== 0) return false
+    this.#slots[slot * 2] = low
+    this.#slots[slot * 2 + 1] = high
+    this.#count++
+    return true
+  }
+
+  /** Where a hash is, or the free place where it belongs. */
+  #find(low: number, high: number): number {
     const mask = this.#slots.length / 2 - 1
     for (let slot = (low ^ (high >>> 7)) & mask; ; slot = (slot + 1) & mask) {
       const haveLow = this.#slots[slot * 2]!
       const haveHigh = this.#slots[slot * 2 + 1]!
-      if (haveLow === low && haveHigh === high) return false
-      if (haveLow === 0 && haveHigh === 0) {
-        this.#slots[slot * 2] = low
-        this.#slots[slot * 2 + 1] = high
-        this.#count++
-        return true
-      }
+      if ((haveLow === low && haveHigh === high) || (haveLow === 0 && haveHigh === 0)) return slot
     }
   }
 

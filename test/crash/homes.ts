@@ -8,7 +8,7 @@ import type { MachineRecord } from '../../src/operation/record.ts'
 import { openHome } from '../../src/store/home.ts'
 import { CrashFileSystem } from './crash-fs.ts'
 import { directoryOf, readRecord } from './image-reader.ts'
-import { Machines } from './machines.ts'
+import type { Machines } from './machines.ts'
 import { Run } from './run.ts'
 import { Expectation } from './truth.ts'
 import { World, type Bounds } from './world.ts'
@@ -27,8 +27,8 @@ export interface Home {
   readonly machines: Machines
 }
 
-export function runIn(home: Home): Run {
-  const world = home.world.fork()
+export function runIn(home: Home, bounds: Bounds): Run {
+  const world = home.world.fork(bounds)
   return new Run(world, home.base, home.machines.copy(world))
 }
 
@@ -37,7 +37,8 @@ export const HOME_KINDS: readonly HomeKind[] = ['rich', 'plain', 'running', 'det
 
 /**
  * `plain`: an image and box A on it. `rich`: A with snapshots and data in each of its layers, an unnamed layer between
- * them (to be merged), B cloned from a snapshot of A, and layers that nothing reaches. The others: `rich`, and A runs.
+ * them (to be merged), B cloned from a snapshot of A, and layers that nothing reaches. The others: `rich`, and A runs: a machine
+ * that dies with its owner and has no guest agent; one that outlives it (`detached`); one that does, and answers nothing (`silent`).
  */
 export async function makeHome(core: Core, kind: HomeKind, bounds: Bounds): Promise<Home> {
   const world = new World(bounds)
@@ -70,7 +71,7 @@ export async function makeHome(core: Core, kind: HomeKind, bounds: Bounds): Prom
 async function startMachine(run: Run, process: ReturnType<Run['process']>, kind: HomeKind): Promise<void> {
   const machine: MachineRecord = { pid: 7, startTime: '1', bootId: 'boot', nonce: 'n1', detached: kind !== 'running' }
   await run.perform(process, { kind: 'box.start', boxId: BOX_A, machine })
-  run.machines.launch(BOX_A, machine, liveLayer(run, BOX_A), kind === 'silent')
+  run.machines.launch(BOX_A, machine, liveLayer(run, BOX_A), kind === 'silent' ? 'silent' : kind === 'running' ? 'agentless' : 'answers')
 }
 
 export function liveLayer(run: Run, boxId: string): string {
@@ -82,9 +83,8 @@ export function liveLayer(run: Run, boxId: string): string {
 function writePages(run: Run, boxId: string, count: number): void {
   const nonce = `writer-${boxId}`
   run.machines.launch(boxId, { pid: 1, startTime: '', bootId: '', nonce, detached: false }, liveLayer(run, boxId))
-  const machine = run.machines.alive.find((alive) => alive.record.nonce === nonce)!
-  for (let i = 0; i < count; i++) run.machines.write(machine, run)
-  run.machines.flush(machine, run)
+  for (let i = 0; i < count; i++) run.machines.issue(nonce)
+  run.machines.flush(nonce, run)
   run.machines.end(nonce)
 }
 

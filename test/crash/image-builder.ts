@@ -52,9 +52,9 @@ function qcow2(sizeBytes: number, clusters: number, disk: GuestBytes | null, bac
     { offset: table, bytes: word(BigInt(block)) },
     { offset: block, bytes: counts },
     { offset: l1, bytes: word(BigInt(l2) | (1n << 63n)) },
-    { offset: l2, bytes: new Uint8Array(entries.buffer) },
     ...pagesAt(disk?.pages ?? [], data),
     { offset: end - 1, bytes: Uint8Array.of(disk?.pages.at(-1)?.bytes[PAGE_BYTES - 1] ?? 0) },
+    { offset: l2, bytes: new Uint8Array(entries.buffer) },
   ]
 }
 

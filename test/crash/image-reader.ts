@@ -2,9 +2,9 @@
 // the standard form, written from the specification and sharing no line with the code under test. A
 // box's bytes are a list of interned pages, so that comparing them is exact and fast.
 
-import { Content, PAGE_BYTES, type Page } from './content.ts'
+import { PAGE_BYTES, type Content, type Page } from './content.ts'
 import { mix } from './hash.ts'
-import { Names, ROOT, type World } from './world.ts'
+import { ROOT, type Names, type World } from './world.ts'
 
 /** What a guest reads from its disk: one entry a page, null for zeros. */
 export interface GuestBytes {
@@ -49,67 +49,96 @@ interface Qcow2 {
 const CLUSTER_BYTES = 65536
 const OFFSET_MASK = 0x00fffffffffffe00n
 
-function parse(content: Content): Qcow2 {
-  const bytes = content.bytes()
-  const view = new DataView(bytes.buffer)
-  const must = (condition: boolean, what: string): void => {
-    if (!condition) throw new Violation(1, what)
+/** Big-endian words of a file, read where they stand. */
+class Words {
+  readonly length: number
+  readonly #content: Content
+  readonly #bytes = new Uint8Array(8)
+  readonly #view = new DataView(this.#bytes.buffer)
+
+  constructor(content: Content) {
+    this.#content = content
+    this.length = content.length
   }
-  must(bytes.length >= 104 && view.getUint32(0) === 0x514649fb && view.getUint32(4) === 3, 'no qcow2 header of version 3')
-  must(view.getUint32(20) === 16 && view.getUint32(96) === 4, 'not of our own form')
-  must(view.getUint32(32) === 0 && view.getBigUint64(72) === 0n, 'encrypted, or with incompatible features')
-  const sizeBytes = Number(view.getBigUint64(24))
-  const refcounts = readRefcounts(view, must)
+
+  u16(offset: number): number {
+    return this.#at(offset, 2).getUint16(0)
+  }
+
+  u32(offset: number): number {
+    return this.#at(offset, 4).getUint32(0)
+  }
+
+  u64(offset: number): bigint {
+    return this.#at(offset, 8).getBigUint64(0)
+  }
+
+  text(offset: number, length: number): string {
+    const bytes = new Uint8Array(Math.min(length, PAGE_BYTES))
+    this.#content.read(bytes, offset)
+    return new TextDecoder().decode(bytes)
+  }
+
+  #at(offset: number, length: number): DataView {
+    if (offset + length > this.length) throw new Violation(1, `cut off at ${this.length} bytes`)
+    this.#content.read(this.#bytes, offset)
+    return this.#view
+  }
+}
+
+function must(condition: boolean, what: string): void {
+  if (!condition) throw new Violation(1, what)
+}
+
+function parse(content: Content): Qcow2 {
+  const file = new Words(content)
+  must(file.length >= 104 && file.u32(0) === 0x514649fb && file.u32(4) === 3, 'no qcow2 header of version 3')
+  must(file.u32(20) === 16 && file.u32(96) === 4, 'not of our own form')
+  must(file.u32(32) === 0 && file.u64(72) === 0n, 'encrypted, or with incompatible features')
+  const sizeBytes = Number(file.u64(24))
+  const table = Number(file.u64(48))
+  must(table > 0 && table % CLUSTER_BYTES === 0, 'the refcount table lies elsewhere')
   const clusters: number[] = []
   const used = new Set<number>()
   const use = (entry: bigint, what: string): number => {
     const offset = Number(entry & OFFSET_MASK)
-    must(offset % CLUSTER_BYTES === 0 && offset > 0 && offset < bytes.length, `${what} lies at ${offset} of ${bytes.length} bytes`)
-    must(refcounts(offset / CLUSTER_BYTES) === 1, `${what} has refcount ${refcounts(offset / CLUSTER_BYTES)}`)
+    must(offset % CLUSTER_BYTES === 0 && offset > 0 && offset < file.length, `${what} lies at ${offset} of ${file.length} bytes`)
+    const refcount = readRefcount(file, table, offset / CLUSTER_BYTES)
+    must(refcount === 1, `${what} has refcount ${refcount}`)
     must(!used.has(offset), `${what} shares its cluster`)
     must(entry >> 63n === 1n, `${what} lacks its COPIED flag`)
     used.add(offset)
     return offset
   }
-  const l1Offset = Number(view.getBigUint64(40))
-  must(l1Offset > 0 && l1Offset + view.getUint32(36) * 8 <= bytes.length, 'the L1 table lies outside')
+  const l1Offset = Number(file.u64(40))
+  must(l1Offset > 0 && l1Offset + file.u32(36) * 8 <= file.length, 'the L1 table lies outside')
+  const l1 = sizeBytes === 0 ? 0n : file.u64(l1Offset)
+  must(sizeBytes <= 8192 * CLUSTER_BYTES, 'larger than the disks of these tests')
+  const l2Offset = l1 === 0n ? 0 : use(l1, 'an L2 table')
   for (let cluster = 0; cluster * CLUSTER_BYTES < sizeBytes; cluster++) {
-    const l1 = view.getBigUint64(l1Offset + Math.floor(cluster / 8192) * 8)
-    if (l1 === 0n) {
-      clusters.push(-1)
-      continue
-    }
-    const l2Offset = cluster % 8192 === 0 ? use(l1, 'an L2 table') : Number(l1 & OFFSET_MASK)
-    must(l2Offset + CLUSTER_BYTES <= bytes.length, 'an L2 table is cut off')
-    const entry = view.getBigUint64(l2Offset + (cluster % 8192) * 8)
+    const entry = l2Offset === 0 ? 0n : file.u64(l2Offset + cluster * 8)
     if ((entry & 1n) === 1n) clusters.push(0)
     else if ((entry & OFFSET_MASK) === 0n) clusters.push(-1)
     else clusters.push(use(entry, `the cluster at ${cluster * CLUSTER_BYTES}`) / PAGE_BYTES)
   }
-  return { sizeBytes, backing: readBacking(bytes, view, must), clusters, clusterPages: CLUSTER_BYTES / PAGE_BYTES, chains: new Map() }
+  return { sizeBytes, backing: readBacking(file), clusters, clusterPages: CLUSTER_BYTES / PAGE_BYTES, chains: new Map() }
 }
 
-function readRefcounts(view: DataView, must: (condition: boolean, what: string) => void): (cluster: number) => number {
-  const table = Number(view.getBigUint64(48))
-  must(table > 0 && table % CLUSTER_BYTES === 0 && table + 8 <= view.byteLength, 'the refcount table lies outside')
-  return (cluster) => {
-    const at = table + Math.floor(cluster / 32768) * 8
-    const block = at + 8 <= view.byteLength ? Number(view.getBigUint64(at)) : 0
-    const entry = block + (cluster % 32768) * 2
-    return block === 0 || entry + 2 > view.byteLength ? 0 : view.getUint16(entry)
-  }
+function readRefcount(file: Words, table: number, cluster: number): number {
+  const block = Number(file.u64(table + Math.floor(cluster / 32768) * 8))
+  return block === 0 ? 0 : file.u16(block + (cluster % 32768) * 2)
 }
 
-function readBacking(bytes: Uint8Array, view: DataView, must: (condition: boolean, what: string) => void): Qcow2['backing'] {
-  const at = Number(view.getBigUint64(8))
+function readBacking(file: Words): Qcow2['backing'] {
+  const at = Number(file.u64(8))
   if (at === 0) return null
-  const name = new TextDecoder().decode(bytes.subarray(at, at + view.getUint32(16)))
-  for (let extension = view.getUint32(100); extension + 8 <= at; ) {
-    const type = view.getUint32(extension)
-    const length = view.getUint32(extension + 4)
+  const name = file.text(at, file.u32(16))
+  for (let extension = file.u32(100); extension + 8 <= at; ) {
+    const type = file.u32(extension)
+    const length = file.u32(extension + 4)
     if (type === 0) break
     if (type === 0xe2792aca) {
-      const format = new TextDecoder().decode(bytes.subarray(extension + 8, extension + 8 + length))
+      const format = file.text(extension + 8, length)
       must(format === 'qcow2' || format === 'raw', `the backing format is '${format}'`)
       return { name, format: format as 'qcow2' | 'raw' }
     }
@@ -127,9 +156,8 @@ function qcow2Of(content: Content): Qcow2 {
     content.parsed = parsed
     return parsed
   } catch (error) {
-    const violation = error instanceof Violation ? error : new Violation(1, `cut off: ${String(error)}`)
-    content.parsed = violation
-    throw violation
+    content.parsed = error
+    throw error
   }
 }
 

@@ -3,7 +3,7 @@
 // before they are built, because most of them were seen at the effect before.
 
 import { Content } from './content.ts'
-import { hashText, mix, Random } from './hash.ts'
+import { mix, Random } from './hash.ts'
 import { Names, ROOT, settled, Tear, World, type Node, type NodeState, type Variant } from './world.ts'
 
 /** The persistence model that an image needs. */
@@ -80,10 +80,10 @@ function hashImage(world: World, choice: Choice): { low: number; high: number } 
 }
 
 function hashDirectory(world: World, choice: Choice, id: number, low: number, high: number, sum: { low: number; high: number }): void {
-  for (const [name, child] of (stateOf(world, choice, id) as Names).entries) {
-    const hash = hashText(name)
-    const pathLow = mix(low, hash.low)
-    const pathHigh = mix(high, hash.high)
+  for (const entry of (stateOf(world, choice, id) as Names).hashed) {
+    const child = entry.node
+    const pathLow = mix(low, entry.low)
+    const pathHigh = mix(high, entry.high)
     const state = stateOf(world, choice, child)
     if (state instanceof Names) {
       sum.low = (sum.low + mix(pathLow, 1)) | 0

@@ -3,6 +3,7 @@
 
 import { Content, type Page } from './content.ts'
 import { directoryOf, readChain, readRecord, sameBytes, Violation, type GuestBytes, type RecordSeen } from './image-reader.ts'
+import type { Machine } from './machines.ts'
 import { showsLive, type Alternatives, type BoxTruth, type Expectation } from './truth.ts'
 import { Names, type World } from './world.ts'
 
@@ -40,7 +41,7 @@ export function judge(world: World, expected: Expectation): Seen {
 }
 
 /** After recovery and collection: nothing temporary, nothing pending, nothing that is not reached. */
-export function judgeTidy(world: World, seen: Seen, machinesAlive: ReadonlySet<string>): void {
+export function judgeTidy(world: World, seen: Seen): void {
   for (const directory of ['boxes', 'images'] as const) {
     for (const name of directoryOf(world, directory).entries.keys()) {
       if (!name.endsWith('.json')) throw new Violation(8, `after recovery there still is ${directory}/${name}`)
@@ -51,7 +52,22 @@ export function judgeTidy(world: World, seen: Seen, machinesAlive: ReadonlySet<s
   }
   for (const [id, { record }] of seen.boxes) {
     if (record.pending !== null) throw new Violation(8, `after recovery box ${id} is still pending`)
-    if (record.machine !== null && !machinesAlive.has(id)) throw new Violation(8, `after recovery box ${id} names a machine that is dead`)
+  }
+}
+
+/** Every machine that lives is the one that its box's record names, runs, and writes into the live layer; no record names a dead one. */
+export function judgeMachines(seen: Seen, machines: readonly Machine[]): void {
+  for (const machine of machines) {
+    const record = seen.boxes.get(machine.boxId)?.record
+    const named = (record?.machine ?? null) as { nonce: string } | null
+    if (named?.nonce !== machine.record.nonce) throw new Violation(7, `a machine of box ${machine.boxId} lives that its record does not name`)
+    if (machine.layer !== record!.live) throw new Violation(5, `the machine of box ${machine.boxId} writes into ${machine.layer}`)
+    const asleep = machine.paused ? 'paused' : machine.frozen ? 'frozen' : null
+    if (asleep !== null) throw new Violation(7, `the machine of box ${machine.boxId} is left ${asleep}`)
+  }
+  for (const [id, { record }] of seen.boxes) {
+    if (record.machine === null || machines.some((machine) => machine.boxId === id)) continue
+    throw new Violation(7, `box ${id} names a machine that is dead`)
   }
 }
 
@@ -70,14 +86,14 @@ function judgeBox(world: World, layers: Names, id: string, content: Content, alt
   if (record.id !== id) throw new Violation(1, `the record of box ${id} is that of ${record.id}`)
   const live = readChain(world, layers, record.live, reached)
   const snapshots = record.snapshots.map((snapshot) => ({ ...snapshot, bytes: readChain(world, layers, snapshot.layer, reached) }))
-  let why = new Violation(2, `there is a box ${id} that was removed`)
+  let why = (): Violation => new Violation(2, `there is a box ${id} that was removed`)
   for (const truth of alternatives) {
     if (truth === null) continue
     const problem = compare(truth, record, live, snapshots)
     if (problem === null) return { record, truth, pages: live.pages }
     why = problem
   }
-  throw why
+  throw why()
 }
 
 function compare(
@@ -85,22 +101,24 @@ function compare(
   record: RecordSeen,
   live: ReturnType<typeof readChain>,
   snapshots: readonly { id: string; name: string; parent: string | null; bytes: ReturnType<typeof readChain> }[],
-): Violation | null {
+): (() => Violation) | null {
   const where = `box ${record.id}`
   for (const [id, expected] of truth.snapshots) {
     const found = snapshots.find((snapshot) => snapshot.id === id)
-    if (found === undefined) return new Violation(3, `${where}: snapshot '${expected.name}' is not listed`)
-    if (found.name !== expected.name) return new Violation(3, `${where}: snapshot '${expected.name}' is called '${found.name}'`)
-    if (!sameBytes(found.bytes, expected.bytes)) return new Violation(5, `${where}: the bytes of snapshot '${expected.name}' changed`)
+    if (found === undefined) return () => new Violation(3, `${where}: snapshot '${expected.name}' is not listed`)
+    if (found.name !== expected.name) return () => new Violation(3, `${where}: snapshot '${expected.name}' is called '${found.name}'`)
+    const { name, bytes } = expected
+    if (sameBytes(found.bytes, bytes)) continue
+    return () => new Violation(5, `${where}: the bytes of snapshot '${name}' changed: ${differences(found.bytes, bytes)}`)
   }
   const extra = snapshots.find((snapshot) => !truth.snapshots.has(snapshot.id))
-  if (extra !== undefined) return new Violation(4, `${where}: snapshot '${extra.name}' is listed, which was not made, or was removed`)
+  if (extra !== undefined) return () => new Violation(4, `${where}: snapshot '${extra.name}' is listed, which was not made, or was removed`)
   const names = new Set(snapshots.map((snapshot) => snapshot.name))
-  if (names.size !== snapshots.length) return new Violation(3, `${where}: two snapshots have one name`)
+  if (names.size !== snapshots.length) return () => new Violation(3, `${where}: two snapshots have one name`)
   const orphan = snapshots.find(({ parent }) => parent !== null && !truth.snapshots.has(parent))
-  if (orphan !== undefined) return new Violation(3, `${where}: the parent of snapshot '${orphan.name}' is not listed`)
-  if (record.name !== truth.name) return new Violation(2, `${where} is called ${record.name}`)
-  if (!showsLive(truth, live)) return new Violation(2, `${where}: its live bytes are neither those before nor those after`)
+  if (orphan !== undefined) return () => new Violation(3, `${where}: the parent of snapshot '${orphan.name}' is not listed`)
+  if (record.name !== truth.name) return () => new Violation(2, `${where} is called ${record.name}`)
+  if (!showsLive(truth, live)) return () => new Violation(2, `${where}: its live bytes are neither those before nor those after`)
   return null
 }
 
@@ -129,4 +147,11 @@ function judgeImages(world: World, layers: Names, expected: Expectation, reached
     if (!seen.has(id) && !alternatives.includes(null)) throw new Violation(4, `image ${id} is gone`)
   }
   return seen
+}
+
+/** The pages in which two disks differ, by the first word of each. */
+function differences(found: GuestBytes, expected: GuestBytes): string {
+  const word = (page: Page | null | undefined): string => (page === null || page === undefined ? 'zeros' : (page.words[0]! >>> 0).toString(16))
+  const pages = expected.pages.map((page, i) => (page === found.pages[i] ? '' : ` page ${i} is ${word(found.pages[i])}, not ${word(page)}`))
+  return pages.join('').trim()
 }

@@ -2,6 +2,8 @@
 // kept beside them. Whatever happens, `expected` says what may be on the disk at that moment.
 
 import type { Core } from '../../src/core/core.ts'
+import type { Layer } from '../../src/disk/chain.ts'
+import { mergeLayers } from '../../src/disk/merge.ts'
 import { isBoxLiteError } from '../../src/error.ts'
 import type { LayerFile, Store } from '../../src/host.ts'
 import type { NewLayer, Operation, Outcome } from '../../src/operation/operation.ts'
@@ -13,9 +15,9 @@ import { internPage } from './content.ts'
 import { CrashFileSystem, type Hook } from './crash-fs.ts'
 import { patternPage } from './guest.ts'
 import { qcow2Image, rawImage } from './image-builder.ts'
-import { guestBytes, type GuestBytes } from './image-reader.ts'
+import { directoryOf, guestBytes, readChain, readRecord, type GuestBytes } from './image-reader.ts'
 import { Machines, type GuestWatch } from './machines.ts'
-import { after, either, Expectation, flushed, NotApplicable, written, type BoxTruth } from './truth.ts'
+import { after, either, flushed, NotApplicable, written, type BoxTruth, type Expectation } from './truth.ts'
 import type { World } from './world.ts'
 
 /** Pages of a test's disk: two clusters. */
@@ -32,6 +34,8 @@ export interface Wrappers {
   readonly hook?: Hook | null
   readonly store?: (store: Store) => Store
   readonly machines?: (machines: MachineControl) => MachineControl
+  /** What a broken host does after the operation was answered. */
+  readonly late?: () => Promise<void>
 }
 
 /** An operation that was begun and may have changed something. */
@@ -39,7 +43,7 @@ interface Begun {
   readonly operation: Operation
   /** In flight, or answered with an error that leaves its outcome open: it may have taken place. Done: it has. */
   status: 'open' | 'done'
-  /** Of a running box: what its guest had on disk when it was paused; undefined until then. */
+  /** Of a running box: what its guest had on disk when it was paused and drained; undefined until then. */
   caught: BoxTruth | undefined
   readonly ofRunning: boolean
 }
@@ -50,6 +54,7 @@ export interface Process {
   readonly locks: LockService
   readonly machines: MachineControl
   readonly core: Core
+  readonly late: () => Promise<void>
 }
 
 export class Run implements GuestWatch {
@@ -59,12 +64,13 @@ export class Run implements GuestWatch {
   #base: Expectation
   readonly #begun: Begun[] = []
   #expected: Expectation | undefined
-  #stores = 0
+  #stores: number
 
   constructor(world: World, base: Expectation, machines: Machines = new Machines(world)) {
     this.world = world
     this.#base = base
     this.machines = machines
+    this.#stores = firstFreeNonce(world)
   }
 
   /** What the disk may show now. */
@@ -83,12 +89,19 @@ export class Run implements GuestWatch {
     const locks = this.#locks.owner()
     const store = new FileStore(new CrashFileSystem(this.world, hook), locks, `p${this.#stores++}`)
     const machines = this.machines.control(hook, this)
-    return { core, locks, store: wrappers.store?.(store) ?? store, machines: wrappers.machines?.(machines) ?? machines }
+    return {
+      core,
+      locks,
+      store: wrappers.store?.(store) ?? store,
+      machines: wrappers.machines?.(machines) ?? machines,
+      late: wrappers.late ?? (async () => undefined),
+    }
   }
 
   /** Carries an operation out and keeps the truth: an error of the device leaves its outcome open, a refusal changes nothing. */
-  async perform<O extends Operation>(process: Process, operation: O, ticking = false): Promise<Outcome<O>> {
-    const ofRunning = ticking && 'boxId' in operation && this.machines.alive.some((machine) => machine.boxId === operation.boxId)
+  async perform<O extends Operation>(process: Process, operation: O): Promise<Outcome<O>> {
+    const captures = operation.kind === 'snapshot.create' || (operation.kind === 'clone' && operation.snapshot === null)
+    const ofRunning = captures && this.#runs(operation.boxId)
     const begun: Begun = { operation, status: 'open', caught: undefined, ofRunning }
     this.#begun.push(begun)
     this.#expected = undefined
@@ -97,6 +110,7 @@ export class Run implements GuestWatch {
       const outcome = await perform(process.core, operation, { store, machines, bulk: bulkOf(store) })
       begun.status = 'done'
       this.#close()
+      await process.late()
       return outcome
     } catch (error) {
       if (isRefusal(error)) this.#begun.splice(this.#begun.indexOf(begun), 1)
@@ -114,11 +128,22 @@ export class Run implements GuestWatch {
     this.world.onEffect?.()
   }
 
-  paused(boxId: string): void {
+  caught(boxId: string): void {
     for (const begun of this.#begun) {
       if (begun.ofRunning && 'boxId' in begun.operation && begun.operation.boxId === boxId) begun.caught ??= this.#base.box(boxId)!
     }
     this.#expected = undefined
+  }
+
+  died(boxId: string): void {
+    const layers = directoryOf(this.world, 'layers')
+    const record = this.world.content(directoryOf(this.world, 'boxes').entries.get(`${boxId}.json`)!)
+    const live = readChain(this.world, layers, readRecord(record, boxId).live)
+    this.#change(boxId, (truth) => ({ ...truth, live }))
+  }
+
+  #runs(boxId: string): boolean {
+    return this.machines.alive.some((machine) => machine.boxId === boxId)
   }
 
   /** The answer was given: when nothing else is open, what was done is the truth from now on. */
@@ -154,12 +179,25 @@ export class Run implements GuestWatch {
 
   #applied(from: Expectation, { operation, ofRunning, caught }: Begun): Expectation | null {
     if (!ofRunning || !('boxId' in operation)) return applicable(() => after(from, operation, filling))
-    if (caught === undefined) return null
+    // Nothing is caught of a machine that recovery had to end: its box is a stopped one by now.
+    if (caught === undefined) return this.#runs(operation.boxId) ? null : applicable(() => after(from, operation, filling))
     const now = from.box(operation.boxId)!
     const then = applicable(() => after(from.with(operation.boxId, { ...now, live: caught.live, loose: new Map() }), operation, filling))
     if (then === null || then.box(operation.boxId) === null) return then
     return then.with(operation.boxId, { ...then.box(operation.boxId)!, live: now.live, loose: now.loose })
   }
+}
+
+/** Names of temporary files are unique to their process: those that dead ones left are not used again. */
+function firstFreeNonce(world: World): number {
+  let free = 0
+  for (const directory of ['boxes', 'images']) {
+    for (const name of directoryOf(world, directory).entries.keys()) {
+      const nonce = /\.p([0-9]+)-[0-9]+\.tmp$/.exec(name)?.[1]
+      if (nonce !== undefined) free = Math.max(free, Number(nonce) + 1)
+    }
+  }
+  return free
 }
 
 function applicable(apply: () => Expectation): Expectation | null {
@@ -191,5 +229,14 @@ function bulkOf(store: Store): BulkWork {
 }
 
 async function foldLayers(store: Store, fold: Fold, target: LayerFile): Promise<void> {
-  throw new Error(`not yet: ${store.location} ${fold.upper} ${String(target)}`)
+  const open = async (name: string): Promise<Layer> => {
+    return { name, format: name.endsWith('.raw') ? 'raw' : 'qcow2', file: await store.openLayer(name, 'read') }
+  }
+  const [upper, lower, ...below] = await Promise.all([fold.upper, fold.lower, ...fold.below].map(open))
+  const backing = below[0] === undefined ? null : { name: below[0].name, format: below[0].format }
+  try {
+    await mergeLayers({ upper: upper!, lower: lower!, below, target, backing })
+  } finally {
+    for (const layer of [upper!, lower!, ...below]) await layer.file.close()
+  }
 }

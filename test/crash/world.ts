@@ -9,17 +9,26 @@
 //   fsync       of a file says nothing about its name. After one that failed nothing in that file becomes
 //               durable any more: the kernel may have marked its pages clean
 
-import { Content, SECTOR_BYTES } from './content.ts'
+import { SECTOR_BYTES, type Content, type PatchMemo } from './content.ts'
 import { hashText, mix } from './hash.ts'
 
 /** Which persistence model a state needs. Ordered: a variant made of two models counts as the wilder one. */
 export const Tear = { NONE: 0, LENGTH: 1, TORN_4096: 2, TORN_512: 3 } as const
 export type Tear = (typeof Tear)[keyof typeof Tear]
 
+/** One name of a directory, with its hash. */
+export interface Entry {
+  readonly node: number
+  readonly low: number
+  readonly high: number
+}
+
 /** The names in a directory, immutable. */
 export class Names {
   static readonly EMPTY: Names = new Names(new Map())
   readonly entries: ReadonlyMap<string, number>
+  /** The same, for hashing. */
+  readonly hashed: readonly Entry[]
   readonly low: number
   readonly high: number
 
@@ -27,11 +36,14 @@ export class Names {
     this.entries = entries
     let low = 0x4d2
     let high = 0x162e
+    const hashed: Entry[] = []
     for (const [name, node] of entries) {
       const hash = hashText(name)
       low = (low + mix(hash.low, node)) | 0
       high = (high + mix(hash.high, node)) | 0
+      hashed.push({ node, low: hash.low, high: hash.high })
     }
+    this.hashed = hashed
     this.low = low
     this.high = high
   }
@@ -106,8 +118,8 @@ export class World {
     this.tracking = true
   }
 
-  fork(): World {
-    const copy = new World(this.bounds, new Map(this.nodes), this.#next)
+  fork(bounds = this.bounds): World {
+    const copy = new World(bounds, new Map(this.nodes), this.#next)
     copy.tracking = this.tracking
     copy.ordered = this.ordered.slice()
     return copy
@@ -140,17 +152,18 @@ export class World {
   write(id: number, offset: number, bytes: Uint8Array): void {
     const end = offset + bytes.length
     const grown = (content: Content): number => Math.max(content.length, end)
-    this.#change(id, (state) => {
+    const memo: PatchMemo = new Map()
+    const whole = (state: NodeState): Content => {
       const content = state as Content
-      return content.write(offset, bytes).resize(grown(content))
-    }, (state, add) => {
+      return content.write(offset, bytes, 0, bytes.length, memo).resize(grown(content))
+    }
+    this.#change(id, whole, (state, add) => {
       const content = state as Content
-      const data = content.write(offset, bytes)
       if (grown(content) > content.length) {
-        add(data, Tear.NONE)
+        add(content.write(offset, bytes, 0, bytes.length, memo), Tear.NONE)
         add(content.resize(grown(content)), Tear.LENGTH)
       }
-      tear(content, offset, bytes, this.bounds.seed, (torn, how) => add(torn.resize(grown(content)), how))
+      tear(content, offset, bytes, this.bounds.seed, memo, (torn, how) => add(torn.resize(grown(content)), how))
     })
   }
 
@@ -191,6 +204,8 @@ export class World {
     for (const variant of node.variants) {
       variants.add(apply(variant.state), variant.tear)
       variants.add(variant.state, variant.tear)
+      // With many variants already, only the newest is torn: the others would be dropped again.
+      if (variants.list.length > this.bounds.variantsPerNode && variant !== node.variants[0]) continue
       parts?.(variant.state, (state, how) => variants.add(state, Math.max(how, variant.tear) as Tear))
     }
     this.dropped += variants.bound(this.bounds)
@@ -207,8 +222,10 @@ class VariantList {
   list: Variant[] = []
 
   add(state: NodeState, tear: Tear): void {
-    for (const [i, have] of this.list.entries()) {
-      if (have.state.low !== state.low || have.state.high !== state.high) continue
+    const { low, high } = state
+    for (let i = 0; i < this.list.length; i++) {
+      const have = this.list[i]!
+      if (have.state !== state && (have.state.low !== low || have.state.high !== high)) continue
       if (tear < have.tear) this.list[i] = { state: have.state, tear }
       return
     }
@@ -228,7 +245,7 @@ class VariantList {
 }
 
 /** The states that a write torn at 512 and at 4096 bytes may leave of `content`; lengths are left as they are. */
-function tear(content: Content, offset: number, bytes: Uint8Array, seed: number, add: (torn: Content, how: Tear) => void): void {
+function tear(content: Content, offset: number, bytes: Uint8Array, seed: number, memo: PatchMemo, add: (torn: Content, how: Tear) => void): void {
   for (const unit of [4096, SECTOR_BYTES]) {
     const cuts: number[] = [0]
     for (let at = unit - (offset % unit); at < bytes.length; at += unit) cuts.push(at)
@@ -238,7 +255,7 @@ function tear(content: Content, offset: number, bytes: Uint8Array, seed: number,
     const how = unit === SECTOR_BYTES ? Tear.TORN_512 : Tear.TORN_4096
     for (const mask of tearMasks(parts, seed + offset)) {
       let torn = content
-      for (let i = 0; i < parts; i++) if (mask(i)) torn = torn.write(offset + cuts[i]!, bytes.subarray(cuts[i], cuts[i + 1]))
+      for (let i = 0; i < parts; i++) if (mask(i)) torn = torn.write(offset, bytes, cuts[i], cuts[i + 1], memo)
       add(torn, how)
     }
   }

@@ -1,0 +1,144 @@
+// Crashed homes kept in a file: pages once each, files as lists of pages. And one suite that recovers
+// every one of them on a host and says what tree comes out, so that hosts can be compared.
+
+import type { Core } from '../../src/core/core.ts'
+import type { Store } from '../../src/host.ts'
+import { perform, type MachineControl } from '../../src/perform.ts'
+import { Content, PAGE_BYTES, type Page } from './content.ts'
+import { Names, ROOT, type World } from './world.ts'
+
+/** A file: its length, and pairs of page number and page. */
+type FileEntry = readonly [lengthBytes: number, ...pages: (readonly [index: number, page: number])[]]
+
+export interface CorpusHome {
+  /** Which operation was cut, and by what. */
+  readonly name: string
+  readonly files: Readonly<Record<string, FileEntry>>
+  /** SHA-256 of the tree that recovery and collection leave. */
+  readonly recovered: string
+}
+
+export interface Corpus {
+  /** Base64 without trailing zeros; `=xxxxxxxx` is a page of that word, repeated. */
+  readonly pages: readonly string[]
+  readonly homes: readonly CorpusHome[]
+}
+
+/** Files of a home by path. */
+export type Tree = ReadonlyMap<string, Uint8Array>
+
+export class CorpusWriter {
+  readonly #numbers = new Map<Page, number>()
+  readonly #pages: string[] = []
+  readonly #homes: CorpusHome[] = []
+
+  get size(): number {
+    return this.#homes.length
+  }
+
+  add(name: string, world: World, recovered: string): void {
+    const files: Record<string, FileEntry> = {}
+    for (const [path, content] of filesOf(world)) {
+      const pages = [...content.clip().pages].sort(([a], [b]) => a - b)
+      files[path] = [content.length, ...pages.map(([index, page]) => [index, this.#number(page)] as const)]
+    }
+    this.#homes.push({ name, files, recovered })
+  }
+
+  get corpus(): Corpus {
+    return { pages: this.#pages, homes: this.#homes }
+  }
+
+  #number(page: Page): number {
+    let number = this.#numbers.get(page)
+    if (number === undefined) {
+      number = this.#pages.length
+      this.#numbers.set(page, number)
+      this.#pages.push(encodePage(page.bytes))
+    }
+    return number
+  }
+}
+
+function encodePage(bytes: Uint8Array): string {
+  const word = bytes.slice(0, 4)
+  if (bytes.length === PAGE_BYTES && bytes.every((byte, i) => byte === word[i & 3])) {
+    return `=${Array.from(word, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
+  }
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
+}
+
+function decodePage(text: string): Uint8Array {
+  if (text.startsWith('=')) return new Uint8Array(PAGE_BYTES).map((_, i) => Number.parseInt(text.slice(1 + (i & 3) * 2, 3 + (i & 3) * 2), 16))
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
+}
+
+/** The files of a home of the corpus. */
+export function treeOf(corpus: Corpus, home: CorpusHome): Map<string, Uint8Array> {
+  return new Map(
+    Object.entries(home.files).map(([path, [length, ...pages]]) => {
+      let content = Content.EMPTY
+      for (const [index, page] of pages) content = content.write(index * PAGE_BYTES, decodePage(corpus.pages[page]!))
+      return [path, content.resize(length).bytes()]
+    }),
+  )
+}
+
+/** Every file of a world, by path. */
+export function filesOf(world: World): Map<string, Content> {
+  const files = new Map<string, Content>()
+  const walk = (node: number, path: string): void => {
+    for (const [name, child] of world.names(node).entries) {
+      const state = world.node(child).now
+      if (state instanceof Names) walk(child, `${path}${name}/`)
+      else if (state instanceof Content) files.set(path + name, state)
+    }
+  }
+  walk(ROOT, '')
+  return files
+}
+
+/** A page of a tree that is all zeros costs nothing to compare: equal trees have equal digests. */
+export async function digestTree(tree: Tree): Promise<string> {
+  const parts = await Promise.all(
+    [...tree.keys()].sort().map(async (path) => `${path} ${hex(await crypto.subtle.digest('SHA-256', tree.get(path)!.slice()))}\n`),
+  )
+  return hex(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts.join(''))))
+}
+
+export function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+async function absent(): Promise<never> {
+  throw new Error('there is no machine')
+}
+
+/** After a power cut there is no machine, whatever a record says. */
+const noMachines: MachineControl = {
+  ask: async () => ({ state: 'none' }),
+  freeze: absent,
+  pause: absent,
+  drain: absent,
+  flush: absent,
+  switchTo: absent,
+  resume: absent,
+  thaw: absent,
+  kill: absent,
+}
+
+/** What every host does after a crash: takes the lock of each box, then collects. */
+export async function recoverHome(core: Core, store: Store): Promise<void> {
+  const host = { store, machines: noMachines }
+  for (const name of (await store.list('boxes')).sort()) {
+    if (name.endsWith('.json')) await perform(core, { kind: 'recover', boxId: name.slice(0, -5) }, host)
+  }
+  await perform(core, { kind: 'collect', dryRun: false }, host)
+}
+
+/** A host that crashed homes are put into. */
+export interface CorpusHost {
+  readonly name: string
+  /** A store over a home with these files, and how to read its files afterwards. */
+  open(tree: Tree): Promise<{ store: Store; read(): Promise<Tree>; close(): Promise<void> }>
+}

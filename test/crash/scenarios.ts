@@ -1,0 +1,90 @@
+// What is run and cut: single operations in every home, pairs, seeded triples, two processes at once, and
+// single operations in which one call fails. A scenario is known by its name, which replays it.
+
+import { calls, operationOf, settledWork, type Bench } from './bench.ts'
+import type { Context } from './checker.ts'
+import type { Operation } from '../../src/operation/operation.ts'
+import { faultScenario } from './faults.ts'
+import { Random } from './hash.ts'
+import { HOME_KINDS, liveLayer, runIn, TEMPLATES, type HomeKind } from './homes.ts'
+import { judge, judgeMachines } from './judge.ts'
+import { isRefusal, type Run } from './run.ts'
+import { twoProcesses } from './two-processes.ts'
+
+export const TEMPLATE_NAMES: readonly string[] = Object.keys(TEMPLATES)
+
+/** Runs the scenario of that name, cuts it, and judges all it leaves. */
+export async function runScenario(bench: Bench, scenario: string): Promise<void> {
+  const [kind, first = '', ...words] = scenario.split(' ')
+  const rest = [first, ...words].join(' ')
+  if (kind === 'single') await single(bench, scenario, first as HomeKind, words.join(' '))
+  else if (kind === 'pair') await sequence(bench, scenario, rest.split(' > '))
+  else if (kind === 'triple') await sequence(bench, scenario, triple(Number(rest)))
+  else if (kind === 'two') await twoProcesses(bench, scenario, Number(rest))
+  else if (kind === 'fault') await faultScenario(bench, scenario, first as HomeKind, words.join(' '))
+  else throw new Error(`no such scenario: ${scenario}`)
+  await bench.checker.drain()
+}
+
+async function single(bench: Bench, scenario: string, kind: HomeKind, template: string): Promise<void> {
+  const stopped = kind === 'rich' || kind === 'plain'
+  await cutOperation(bench, runIn(await bench.home(kind), stopped ? bench.bounds : bench.sampling), scenario, template, 0)
+}
+
+/** Operations one after the other: of two the second is cut, of three each. */
+async function sequence(bench: Bench, scenario: string, templates: readonly string[]): Promise<void> {
+  const run = runIn(await bench.home('rich'), templates.length === 2 ? bench.bounds : bench.sampling)
+  for (const [i, template] of templates.entries()) {
+    if (i === 0 && templates.length === 2) await firstOfPair(bench, run, template)
+    else await cutOperation(bench, run, scenario, template, i)
+    await bench.checker.drain()
+  }
+}
+
+async function firstOfPair(bench: Bench, run: Run, template: string): Promise<void> {
+  const process = run.process(bench.core(0))
+  const error = await settledWork(run.perform(process, operationOf(template)))
+  await process.locks.close()
+  if (error === null && template === 'start') launchMachine(run, operationOf(template))
+}
+
+async function cutOperation(bench: Bench, run: Run, scenario: string, template: string, i: number): Promise<void> {
+  const trail = [`${template}:`]
+  const running = run.machines.alive.length > 0
+  const context: Context = { operation: running ? `${template}, running` : template, scenario, again: operationOf(template, i, true) }
+  bench.checker.watch(run, context, trail)
+  const process = run.process(bench.core(0), bench.wrap(run, { hook: calls(trail, running ? run : null) }))
+  try {
+    await run.perform(process, operationOf(template, i))
+    trail.push(`${template} is answered: done`)
+    if (template === 'start') launchMachine(run, operationOf(template, i))
+    judgeMachines(judge(run.world, run.expected), run.machines.alive)
+  } catch (error) {
+    if (!isRefusal(error)) bench.checker.report(context, error, trail)
+  }
+  await process.locks.close()
+  run.world.onEffect = null
+}
+
+/** What follows a recorded start: the machine itself. */
+function launchMachine(run: Run, operation: Operation): void {
+  if (operation.kind === 'box.start') run.machines.launch(operation.boxId, operation.machine, liveLayer(run, operation.boxId))
+}
+
+function triple(seed: number): string[] {
+  const random = new Random(seed)
+  return [0, 1, 2].map(() => random.pick(TEMPLATE_NAMES))
+}
+
+/** The scenarios that are run whole: every single operation in every home, every pair, every failing call. */
+export function singles(): string[] {
+  return HOME_KINDS.flatMap((kind) => TEMPLATE_NAMES.map((template) => `single ${kind} ${template}`))
+}
+
+export function pairs(): string[] {
+  return TEMPLATE_NAMES.flatMap((first) => TEMPLATE_NAMES.map((second) => `pair ${first} > ${second}`))
+}
+
+export function faults(): string[] {
+  return ['rich', 'running', 'detached'].flatMap((kind) => TEMPLATE_NAMES.map((template) => `fault ${kind} ${template}`))
+}

@@ -1,0 +1,44 @@
+// A worker thread of the crash checker: runs the scenarios it is sent, one at a time, and hands back
+// what it counted.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { Core } from '../../src/core/core.ts'
+import { Bench } from './bench.ts'
+import { Checker, type Counts, type Failure } from './checker.ts'
+import { runScenario } from './scenarios.ts'
+import type { Bounds } from './world.ts'
+
+/** From a worker after each scenario. */
+export interface Progress {
+  readonly states: number
+  readonly recoveries: number
+  readonly failures: readonly Failure[]
+}
+
+/** From a worker at its end. */
+export interface Result extends Progress {
+  readonly counts: Counts
+  /** The hash of each counted state, two words each. */
+  readonly words: Int32Array
+}
+
+// Errors are made by the thousand; their stacks are not looked at.
+Error.stackTraceLimit = 0
+const checker = new Checker(await Core.create())
+const bench = new Bench([checker.core, await Core.create()], checker, workerData as Bounds)
+
+const progress = (): Progress => ({ states: checker.states.size, recoveries: checker.recoveries, failures: checker.failures })
+
+async function take(scenario: string | null): Promise<Progress | Result> {
+  if (scenario === null) return { ...progress(), counts: checker.counts, words: checker.states.words() }
+  await runScenario(bench, scenario)
+  return progress()
+}
+
+function send(message: Progress): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  parentPort!.postMessage(message)
+}
+
+parentPort!.on('message', (scenario: string | null) => void take(scenario).then(send))
+send(progress())
