@@ -10,7 +10,7 @@ import { isBoxLiteError } from '../../src/error.ts'
 import type { Finding } from '../../src/operation/operation.ts'
 import { Reason } from '../../src/operation/abi.ts'
 import { perform, type MachineControl } from '../../src/perform.ts'
-import { homes, readRecord } from './homes.ts'
+import { cutAfter, homes, operations, readRecord } from './homes.ts'
 import { commandImports, digests, readTree, runUnderNode, runUnderWasmer, type Tree } from './run-command.ts'
 
 let scratch: string
@@ -111,6 +111,26 @@ describe('the WASI command', () => {
     expect(sorted(answer.lines.slice(1))).toEqual(sorted(ours.lines))
     expect(digests(tree)).toEqual(digests(ours.tree))
     expect([...before.keys()].filter((path) => !tree.has(path))).toEqual([])
+  })
+
+  it.each(Object.keys(operations))('recovers a home whose process was killed after any effect of %s, on both runtimes', async (name) => {
+    const folder = join(scratch, `home${next++}`)
+    await homes['a home in order']!(folder)
+    let effects = 1
+    for (; ; effects++) {
+      const cut = copyOf(folder)
+      if (!(await cutAfter(cut, operations[name]!, effects))) break
+      const before = readTree(cut)
+      const ours = await recoverOnNode(copyOf(cut), false)
+      const { lines } = await runUnderNode(['recover'], cut)
+      expect(sorted(lines.slice(1))).toEqual(sorted(ours.lines))
+      expect(digests(readTree(cut))).toEqual(digests(ours.tree))
+      const { tree } = await runUnderWasmer(['recover'], before)
+      // There nothing is deleted: what recovery leaves on Node, and the garbage as it was.
+      expect(digests(tree)).toEqual(digests(new Map([...before, ...ours.tree])))
+    }
+    console.log(`${name}: ${effects - 1} crashed homes`)
+    expect(effects).toBeGreaterThan(3)
   })
 
   it.each(Object.keys(homes))('checks %s and changes nothing', async (name) => {

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openNodeStore } from '../../hosts/node/home.ts'
 import { Core } from '../../src/core/core.ts'
+import type { Operation } from '../../src/operation/operation.ts'
 import type { BoxRecord } from '../../src/operation/record.ts'
 import { perform } from '../../src/perform.ts'
 
@@ -47,19 +48,54 @@ export const homes: Readonly<Record<string, (folder: string) => Promise<void>>> 
   },
 }
 
+const snapshotOf = { kind: 'snapshot.create', boxId: id('a'), description: '', nowMs } as const
+const restoreOf = { kind: 'snapshot.restore', boxId: id('a'), nowMs } as const
+const cloneOf = { kind: 'clone', boxId: id('a'), name: 'copy', config: null, cloneId: id('c'), cloneLayerId: id('8'), layerId: id('9') } as const
+const emptyDisk = { config: {}, layers: [], image: null, base: null, sizeBytes: 1 << 20, snapshots: [], liveParent: null }
+
+/** Operations on `a home in order`, to be cut. */
+export const operations: Readonly<Record<string, Operation>> = {
+  'box.create': { kind: 'box.create', boxId: id('c'), name: 'new', layerId: id('8'), ...emptyDisk },
+  'box.remove': { kind: 'box.remove', boxId: id('a'), force: false },
+  'snapshot.create': { ...snapshotOf, name: 'three', snapshotId: id('8'), layerId: id('9') },
+  'snapshot.restore': { ...restoreOf, snapshot: 'two', layerId: id('8'), keepCurrent: null },
+  'snapshot.restore, keeping': { ...restoreOf, snapshot: 'two', layerId: id('8'), keepCurrent: { name: 'kept', snapshotId: id('9') } },
+  'snapshot.remove': { kind: 'snapshot.remove', boxId: id('a'), snapshot: 'one' },
+  'clone of the live disk': { ...cloneOf, snapshot: null },
+  'clone of a snapshot': { ...cloneOf, snapshot: 'one' },
+  collect: { kind: 'collect', dryRun: false },
+}
+
+class Killed extends Error {}
+
+/** Carries `operation` out in the home and stops dead after that many effects; false when it ended before. */
+export async function cutAfter(folder: string, operation: Operation, effects: number): Promise<boolean> {
+  const store = await openNodeStore(folder)
+  let carriedOut = 0
+  try {
+    const log = (): void => {
+      if (++carriedOut === effects) throw new Killed()
+    }
+    await perform(await Core.create(), operation, { store, log })
+    return false
+  } catch (error) {
+    if (!(error instanceof Killed)) throw error
+    return true
+  } finally {
+    await store.close()
+  }
+}
+
 /** Two boxes; the first has two snapshots and was restored once, which leaves a layer that nothing reaches. */
 async function makeBoxes(folder: string): Promise<void> {
   const store = await openNodeStore(folder)
   try {
     const core = await Core.create()
-    const disk = { config: {}, layers: [], image: null, base: null, sizeBytes: 1 << 20, snapshots: [], liveParent: null }
-    await perform(core, { kind: 'box.create', boxId: id('a'), name: 'first "box"', layerId: id('1'), ...disk }, { store })
-    await perform(core, { kind: 'box.create', boxId: id('b'), name: null, layerId: id('2'), ...disk }, { store })
-    const snapshot = { kind: 'snapshot.create', boxId: id('a'), description: '', nowMs } as const
-    await perform(core, { ...snapshot, name: 'one', snapshotId: id('3'), layerId: id('4') }, { store })
-    await perform(core, { ...snapshot, name: 'two', snapshotId: id('5'), layerId: id('6') }, { store })
-    const restore = { kind: 'snapshot.restore', boxId: id('a'), snapshot: 'one', layerId: id('7'), keepCurrent: null, nowMs } as const
-    await perform(core, restore, { store })
+    await perform(core, { kind: 'box.create', boxId: id('a'), name: 'first "box"', layerId: id('1'), ...emptyDisk }, { store })
+    await perform(core, { kind: 'box.create', boxId: id('b'), name: null, layerId: id('2'), ...emptyDisk }, { store })
+    await perform(core, { ...snapshotOf, name: 'one', snapshotId: id('3'), layerId: id('4') }, { store })
+    await perform(core, { ...snapshotOf, name: 'two', snapshotId: id('5'), layerId: id('6') }, { store })
+    await perform(core, { ...restoreOf, snapshot: 'one', layerId: id('7'), keepCurrent: null }, { store })
   } finally {
     await store.close()
   }
