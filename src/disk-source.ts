@@ -6,6 +6,7 @@ import { Disk } from './disk/disk.ts'
 import { checkImage, isSound } from './disk/check.ts'
 import { strictCodec } from './disk/codec.ts'
 import { convertToImage } from './disk/convert.ts'
+import { formatByMagic } from './disk/image-magic.ts'
 import { readImageInfo } from './disk/info.ts'
 import { BoxLiteError } from './error.ts'
 import type { LayerFile } from './host.ts'
@@ -42,14 +43,12 @@ export interface OpenSource {
   close(): Promise<void>
 }
 
-const QCOW2_MAGIC = [0x51, 0x46, 0x49, 0xfb]
-
 /** Opens an image under the strict policy: it names no other file, and its header is whole. */
 export async function openDiskSource(host: BoxHost, source: DiskSource, signal?: AbortSignal): Promise<OpenSource> {
   const file = 'file' in source ? readOnly(source.file) : await openPath(host, source.path)
   try {
     const name = 'path' in source ? source.path : 'the disk'
-    const format = source.format ?? (await formatByMagic(file))
+    const format = source.format ?? (await formatByMagic(file, name))
     if (format === 'qcow2') await checkImportable(file, name, signal)
     const disk = await Disk.open([{ name, format, file }], { codec: strictCodec(host.codec) })
     return {
@@ -75,12 +74,6 @@ export async function openDiskSource(host: BoxHost, source: DiskSource, signal?:
 async function openPath(host: BoxHost, path: string): Promise<LayerFile> {
   if (host.openFile !== undefined) return host.openFile(path)
   throw new BoxLiteError('unsupported', 'There are no files by path here', { remedy: 'Give the disk as a file object.', facts: { path } })
-}
-
-async function formatByMagic(file: LayerFile): Promise<DiskFormat> {
-  const head = new Uint8Array(QCOW2_MAGIC.length)
-  const length = await file.read(head, 0)
-  return length === head.length && QCOW2_MAGIC.every((byte, i) => head[i] === byte) ? 'qcow2' : 'raw'
 }
 
 async function checkImportable(file: LayerFile, name: string, signal?: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@
 
 import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { formatByMagic } from '../../../src/disk/image-magic.ts'
 import { readImageInfo, type ImageInfo } from '../../../src/disk/info.ts'
 import { BoxLiteError } from '../../../src/error.ts'
 import type { LayerFile } from '../../../src/host.ts'
@@ -12,7 +13,6 @@ import type { FileSystem } from '../../../src/store/file-system.ts'
 import { createNodeFileSystem } from '../fs.ts'
 import { fileCall } from '../file-call.ts'
 import { refuseInsideHome } from './home-guard.ts'
-import { formatByMagic } from './image-magic.ts'
 import { usageError } from './usage-error.ts'
 
 export type ImageFormat = 'qcow2' | 'raw'
