@@ -49,6 +49,20 @@ describe('disk create', () => {
     expect(await qemuInfo('a.raw')).toMatchObject({ format: 'qcow2' })
   })
 
+  it('does not replace an image by an overlay on itself, or on what stands on it', async () => {
+    await runCli(['disk', 'create', 'bottom.qcow2', '1M'], { cwd })
+    await runCli(['disk', 'create', '-b', 'bottom.qcow2', '-F', 'qcow2', 'middle.qcow2'], { cwd })
+    const before = readFileSync(join(cwd, 'bottom.qcow2'))
+    for (const backing of ['bottom.qcow2', 'middle.qcow2']) {
+      const { code, err } = await runCli(['disk', 'create', '--overwrite', '-b', backing, '-F', 'qcow2', './bottom.qcow2'], { cwd })
+      expect({ code, err }).toEqual({
+        code: 1,
+        err: 'boxlite: ./bottom.qcow2 is part of the chain that the new image is to stand on. Name another file.\n',
+      })
+    }
+    expect(readFileSync(join(cwd, 'bottom.qcow2')).equals(before)).toBe(true)
+  })
+
   it('does not write through a symbolic link that has the name', async () => {
     writeFileSync(join(cwd, 'victim'), 'precious')
     symlinkSync('victim', join(cwd, 'link'))
