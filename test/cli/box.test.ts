@@ -61,6 +61,24 @@ describe('create', () => {
     await run('rm', 'raw')
   })
 
+  it('takes the name as an operand too, but not two of them', async () => {
+    expect(await json('create', 'named', '--size=1M')).toMatchObject({ name: 'named' })
+    expect(await json('clone', 'named', 'twin')).toMatchObject({ name: 'twin' })
+    await run('export', 'twin', 'twin.tar')
+    expect(await json('import', 'twin.tar', 'third')).toMatchObject({ name: 'third', createdAt: expect.stringMatching(isoDate) as string })
+    for (const args of [['create'], ['clone', 'named'], ['import', 'twin.tar']]) {
+      expect(await refused(...args, 'one', '--name=two')).toMatchObject({ code: 64, err: expect.stringMatching(/'one' and --name=two are two names/) as string })
+    }
+    for (const name of ['named', 'twin', 'third']) await run('rm', name)
+  })
+
+  it('does not take an image of a foreign form for a raw disk', async () => {
+    await runProgram('qemu-img', ['create', '-q', '-f', 'vmdk', 'disk.vmdk', '1M'], cwd)
+    expect(await refused('create', '--disk=disk.vmdk')).toMatchObject({ code: 1, err: expect.stringMatching(/looks like an image of the form VMDK/) as string })
+    await run('create', 'as-it-is', '--disk=disk.vmdk', '--format=raw')
+    await run('rm', 'as-it-is')
+  })
+
   it('makes an empty disk of a size', async () => {
     expect(await json('create', '--size=3M')).toMatchObject({ name: null, disk: { virtualSizeBytes: 3 << 20 } })
   })

@@ -3,7 +3,7 @@ import { parseFormat } from '../disk-chain.ts'
 import { parseSize } from '../size.ts'
 import { usageError } from '../usage-error.ts'
 import { describeBox } from './describe-box.ts'
-import { homeOption } from './options.ts'
+import { homeOption, newBoxName } from './options.ts'
 import { withHome } from './with-box.ts'
 
 const path = 'create'
@@ -15,18 +15,19 @@ export const boxCreate = defineCommand({
   details:
     'The image is checked, then copied: it stays what it is, and a backing file, an external data file or damage is refused. ' +
     'Without --format its magic decides, this once; say raw for a raw disk whose content you do not trust.',
-  operands: [],
+  operands: ['[NAME]'],
   options: {
-    name: { type: 'string', short: 'n', value: 'NAME', help: 'the name of the box, unique in its home' },
+    name: { type: 'string', short: 'n', value: 'NAME', help: 'the name of the box, unique in its home; the same as NAME' },
     disk: { type: 'string', value: 'FILE', help: 'the image that the disk starts as' },
     format: { type: 'string', short: 'f', value: 'FORMAT', help: 'the format of the image: qcow2 or raw' },
     size: { type: 'string', value: 'SIZE', help: 'the size of the disk (default: that of the image, or 10G)' },
     ...homeOption,
     ...jsonOption,
   },
-  async run(terminal, options) {
+  async run(terminal, options, [operand]) {
     const format = parseFormat(options.format, '--format', path)
-    const { disk, size, name } = options
+    const { disk, size } = options
+    const name = newBoxName(operand, options.name, path)
     if (format !== null && disk === undefined) throw usageError('--format needs --disk', path)
     const progress = terminal.progress('Copying the disk')
     const info = await withHome(terminal, options.home, async (lite) => {

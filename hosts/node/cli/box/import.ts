@@ -2,23 +2,25 @@ import { defineCommand, jsonOption } from '../command.ts'
 import { count } from '../count.ts'
 import { readInput } from '../read-input.ts'
 import { describeBox } from './describe-box.ts'
-import { homeOption } from './options.ts'
+import { homeOption, newBoxName } from './options.ts'
 import { withHome } from './with-box.ts'
 
+const path = 'import'
+
 export const boxImport = defineCommand({
-  path: 'import',
+  path,
   summary: 'make a box of an archive',
   details:
     "Takes what 'boxlite export' writes, and the .boxlite files of boxlite 0.9 and 0.10. '-' is standard input. " +
     'A damaged archive is refused and leaves no box behind.',
-  operands: ['FILE'],
+  operands: ['FILE', '[NAME]'],
   options: {
-    name: { type: 'string', short: 'n', value: 'NAME', help: "the name of the box (default: the archive's)" },
+    name: { type: 'string', short: 'n', value: 'NAME', help: "the name of the box; the same as NAME (default: the archive's)" },
     ...homeOption,
     ...jsonOption,
   },
-  async run(terminal, options, [file]) {
-    const { name } = options
+  async run(terminal, options, [file, operand]) {
+    const name = newBoxName(operand, options.name, path)
     const progress = terminal.progress('Importing')
     const info = await withHome(terminal, options.home, async (lite) => {
       const box = await lite.import(readInput(terminal, file!), {
