@@ -13,7 +13,6 @@ import { perform, type PerformHost } from '../perform.ts'
 import { DIGESTS_NAME, DigestList, layerMemberName, MANIFEST_NAME } from './archive-members.ts'
 import { type ArchivePlan, findSnapshot, planArchive, type PlannedLayer, spanOf } from './archive-plan.ts'
 import { LayerChains } from './layer-chain.ts'
-import type { LayerSpan } from './layer-runs.ts'
 import { measureLayerStream, writeLayerStream } from './layer-stream.ts'
 import { encodeManifest } from './manifest.ts'
 import { type ArchiveOptions, Progress } from './progress.ts'
@@ -85,7 +84,7 @@ async function* members(
   const base = options.withoutBase === true ? await digestOfBase(chains, plan, sha256, progress) : null
   const sizes: number[] = []
   for (const [index, layer] of plan.layers.entries()) {
-    sizes.push(index === 0 && base !== null ? 0 : await withSpan(chains, layer, measureLayerStream))
+    sizes.push(index === 0 && base !== null ? 0 : await measure(chains, layer))
     progress.advance(0)
   }
   progress.begin('export', sizes.reduce((sum, size) => sum + size, 0))
@@ -114,7 +113,7 @@ async function* layerBody(
   sha256: Sha256,
   progress: Progress,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const chain = await chains.open(layer.top)
+  const chain = await chains.open(layer.top, layer.depth)
   try {
     for await (const chunk of writeLayerStream(await spanOf(chains, layer, chain.disk))) {
       progress.advance(chunk.length)
@@ -141,8 +140,13 @@ export async function digestOfLayer(chains: LayerChains, layer: PlannedLayer, sh
   return sha256.end()
 }
 
-function withSpan<T>(chains: LayerChains, layer: PlannedLayer, work: (span: LayerSpan) => Promise<T>): Promise<T> {
-  return chains.read(layer.top, async (disk) => work(await spanOf(chains, layer, disk)))
+async function measure(chains: LayerChains, layer: PlannedLayer): Promise<number> {
+  const chain = await chains.open(layer.top, layer.depth)
+  try {
+    return await measureLayerStream(await spanOf(chains, layer, chain.disk))
+  } finally {
+    await chain.close()
+  }
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

@@ -17,6 +17,8 @@ export interface LayerFacts {
   readonly virtualSizeBytes: number
   /** The layer it backs on. */
   readonly below: string | null
+  /** Whether each of its clusters is a cluster of an archive, so that it can be read by itself. */
+  readonly ownForm: boolean
 }
 
 /** Images that stand on one another, by name. */
@@ -24,8 +26,8 @@ export interface Chains {
   /** The names of a chain, from the top. */
   names(top: string): Promise<readonly string[]>
   facts(name: string): Promise<LayerFacts>
-  /** Opens the disk that `top` and what is below it make, for reading. */
-  open(top: string): Promise<OpenChain>
+  /** Opens the disk that `top` and what is below it make, for reading; with `depth`, at least what so many layers hold. */
+  open(top: string, depth?: number): Promise<OpenChain>
 }
 
 /** The names of a chain, from the top; `limit` where it is too long, or has no end. */
@@ -76,10 +78,10 @@ export class LayerChains implements Chains {
     }
   }
 
-  async open(top: string): Promise<OpenChain> {
+  async open(top: string, depth?: number): Promise<OpenChain> {
     const files: LayerFile[] = []
     try {
-      const layers = await this.#openFiles(top, files)
+      const layers = await this.#openFiles(top, files, depth)
       return new OpenChain(await Disk.open(layers, this.#options()), files)
     } catch (error) {
       for (const file of files) await file.close()
@@ -112,12 +114,17 @@ export class LayerChains implements Chains {
     }
   }
 
-  async #openFiles(top: string, files: LayerFile[]): Promise<readonly Layer[]> {
+  /** The layers of a chain, open; of a long one only the first `depth`, where these can be read by themselves. */
+  async #openFiles(top: string, files: LayerFile[], depth?: number): Promise<readonly Layer[]> {
+    const names = await this.names(top)
+    const facts = await Promise.all(names.map((name) => this.facts(name)))
+    const isCut = depth !== undefined && depth < names.length && facts.slice(0, depth).every(({ ownForm }) => ownForm)
     const layers: Layer[] = []
-    for (const name of await this.names(top)) {
+    for (const [index, name] of (isCut ? names.slice(0, depth) : names).entries()) {
       const file = await this.#store.openLayer(name, 'read')
       files.push(file)
-      layers.push({ name, format: (await this.facts(name)).format, file })
+      const { format } = facts[index] as LayerFacts
+      layers.push({ name, format, file, isFollowed: isCut && index + 1 === depth })
     }
     return layers
   }
@@ -147,12 +154,12 @@ export class OpenChain {
 }
 
 async function readFacts(name: string, file: LayerFile): Promise<LayerFacts> {
-  if (name.endsWith('.raw')) return { format: 'raw', virtualSizeBytes: await file.size(), below: null }
-  const { virtualSizeBytes, backing } = await readImageInfo(file, name)
+  if (name.endsWith('.raw')) return { format: 'raw', virtualSizeBytes: await file.size(), below: null, ownForm: false }
+  const { virtualSizeBytes, backing, ownForm } = await readImageInfo(file, name)
   if (backing !== null && backing.kind !== 'home') {
     throw new BoxLiteError('corrupt', `layer ${name} backs on a file that is not a layer of this home`, {
       facts: { layer: name, backing: backing.name },
     })
   }
-  return { format: 'qcow2', virtualSizeBytes, below: backing?.name ?? null }
+  return { format: 'qcow2', virtualSizeBytes, below: backing?.name ?? null, ownForm }
 }

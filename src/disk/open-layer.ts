@@ -12,7 +12,7 @@ export interface Layer {
   readonly name: string
   readonly format: 'qcow2' | 'raw'
   readonly file: LayerFile
-  /** The caller followed this image's backing name by rules of its own; whatever it says, the next layer is what it means. */
+  /** The caller follows this image's backing name by rules of its own: whatever it says, the next layer is below it, or nothing. */
   readonly isFollowed?: boolean
 }
 
@@ -51,7 +51,7 @@ export function checkBacking(layer: Layer, below: Layer | undefined, facts: Floa
     if (below !== undefined) throw new BoxLiteError('invalid_argument', `${image} has no backing file, but ${below.name} was given for it`)
     return
   }
-  if (layer.isFollowed === true && below !== undefined) return
+  if (layer.isFollowed === true) return
   if (kind !== BackingName.HOME && kind !== BackingName.PLAIN) throw refusalError(Refusal.NAME, Field.BACKING_FILE_NAME, { image })
   const format = facts[HeaderFact.BACKING_FORMAT]
   if (format !== BackingFormat.RAW && format !== BackingFormat.QCOW2) throw refusalError(Refusal.UNSUPPORTED, Field.BACKING_FORMAT, { image })

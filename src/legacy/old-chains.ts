@@ -62,9 +62,9 @@ export class OldChains implements Chains {
   }
 
   async #readFacts(path: string, file: LayerFile): Promise<LayerFacts> {
-    if (formatOf(path) === 'raw') return { format: 'raw', virtualSizeBytes: await file.size(), below: null }
-    const { virtualSizeBytes, backing } = await readImageInfo(file, path)
-    return { format: 'qcow2', virtualSizeBytes, below: backing === null ? null : await this.#follow(path, backing) }
+    if (formatOf(path) === 'raw') return { format: 'raw', virtualSizeBytes: await file.size(), below: null, ownForm: false }
+    const { virtualSizeBytes, backing, ownForm } = await readImageInfo(file, path)
+    return { format: 'qcow2', virtualSizeBytes, below: backing === null ? null : await this.#follow(path, backing), ownForm }
   }
 
   async #follow(path: string, backing: ImageBacking): Promise<string> {
