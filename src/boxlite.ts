@@ -13,7 +13,7 @@ import { adoptBox, type OldHome } from './legacy/adopt.ts'
 import type { OldRecovery } from './legacy/recover-old-box.ts'
 import { listBoxes } from './name-index.ts'
 import type { Finding, Recovery } from './operation/operation.ts'
-import { pruneHome, type PruneReport } from './prune.ts'
+import { pruneHome, type PruneOptions, type PruneReport } from './prune.ts'
 
 export interface OpenOptions {
   /** The directory of the home; by default `BOXLITE_HOME`, else `~/.boxlite/store`. */
@@ -166,8 +166,8 @@ export class BoxLite {
   }
 
   /** Gives back the space of everything that no box reaches, and folds layers that nothing names. `busy` while others work in the home. */
-  prune(): Promise<PruneReport> {
-    return pruneHome(this.#home)
+  prune(options: PruneOptions = {}): Promise<PruneReport> {
+    return pruneHome(this.#home, options)
   }
 
   /** Checks the whole home: every record, every chain, every image. Changes nothing but with `repair`. */
@@ -217,7 +217,7 @@ function diskBytes(sizeGb: number | undefined, sourceBytes: number | null): numb
   if (sizeGb === undefined) return sourceBytes === null ? DEFAULT_DISK_GB * 2 ** 30 : null
   const bytes = sizeGb * 2 ** 30
   if (Number.isSafeInteger(bytes) && bytes > 0 && bytes % 512 === 0) return bytes
-  throw new BoxLiteError('invalid_argument', `A disk of ${sizeGb} GiB is not a whole number of sectors of 512 bytes`, {
+  throw new BoxLiteError('invalid_argument', `A disk of ${sizeGb} GiB is not one or more whole sectors of 512 bytes`, {
     remedy: 'Give the size of the disk in GiB, such as 10 or 0.5.',
     facts: { diskSizeGb: sizeGb },
   })

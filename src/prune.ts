@@ -2,6 +2,7 @@
 
 import type { Layer } from './disk/disk.ts'
 import { mergeLayers } from './disk/merge.ts'
+import { checkAborted } from './disk/source.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { LayerFile } from './host.ts'
 import type { Finding } from './operation/operation.ts'
@@ -18,10 +19,15 @@ export interface PruneReport {
   readonly findings: readonly Finding[]
 }
 
+export interface PruneOptions {
+  /** Ends it with `aborted`, between two layers or within one; what was given back by then stays so. */
+  readonly signal?: AbortSignal
+}
+
 const FOLDS_AT_ONCE = 1000
 
 /** Alone in the home; `busy` while others work in it. Folding waits for boxes that someone has, and says so in the findings. */
-export async function pruneHome(home: HomeAccess): Promise<PruneReport> {
+export async function pruneHome(home: HomeAccess, { signal }: PruneOptions): Promise<PruneReport> {
   const lock = await home.lockHome('exclusive')
   const held = [{ scope: { kind: 'home', mode: 'exclusive' }, held: lock }] as const
   try {
@@ -30,9 +36,10 @@ export async function pruneHome(home: HomeAccess): Promise<PruneReport> {
     const findings = [...first.findings]
     let merged = 0
     for (let folded = FOLDS_AT_ONCE; folded === FOLDS_AT_ONCE; merged += folded) {
+      checkAborted(signal)
       const outcome = await home.run(
         { kind: 'merge', temporaryId: home.host.newId(), limit: FOLDS_AT_ONCE },
-        { held, bulk: { fold: (fold, target) => foldLayers(home, fold, target) } },
+        { held, bulk: { fold: (fold, target) => foldLayers(home, fold, target, signal) } },
       )
       folded = outcome.merged
       findings.push(...outcome.findings)
@@ -46,7 +53,7 @@ export async function pruneHome(home: HomeAccess): Promise<PruneReport> {
   }
 }
 
-async function foldLayers(home: HomeAccess, { upper, lower, below }: Fold, target: LayerFile): Promise<void> {
+async function foldLayers(home: HomeAccess, { upper, lower, below }: Fold, target: LayerFile, signal?: AbortSignal): Promise<void> {
   const layers: Layer[] = []
   try {
     for (const name of [upper, lower, ...below]) {
@@ -61,6 +68,7 @@ async function foldLayers(home: HomeAccess, { upper, lower, below }: Fold, targe
       target,
       backing: first === undefined ? null : { name: first.name, format: first.format },
       codec: home.host.codec,
+      ...(signal === undefined ? {} : { signal }),
     })
   } finally {
     for (const { file } of layers) await file.close()

@@ -16,7 +16,7 @@ export { BoxLiteError, isBoxLiteError, type ErrorCode, type ErrorFault } from '.
 export type { FsckFinding, FsckOptions, FsckProgress, FsckReport, FsckSeverity } from '../../src/fsck.ts'
 export type { Finding, Recovery } from '../../src/operation/operation.ts'
 export type { Consistency } from '../../src/operation/record.ts'
-export type { PruneReport } from '../../src/prune.ts'
+export type { PruneOptions, PruneReport } from '../../src/prune.ts'
 export { readArchiveFile, writeArchiveFile } from './archive-file.ts'
 export { openOldHome } from './old-home.ts'
 export type { SnapshotCreateOptions, SnapshotRestoreOptions, Snapshots } from '../../src/snapshots.ts'

@@ -7,6 +7,7 @@ import { Chain, type Layer } from './chain.ts'
 import type { Codec } from './codec.ts'
 import { type Backing, createImage } from './create.ts'
 import { Disk } from './disk.ts'
+import { checkAborted } from './source.ts'
 
 export interface MergeOptions {
   readonly upper: Layer
@@ -19,6 +20,8 @@ export interface MergeOptions {
   /** What the merged layer is to name as its backing file: `below[0]`, or null where there is none. */
   readonly backing: Backing | null
   readonly codec?: Codec
+  /** Ends the work with `aborted`; the target is then half made. */
+  readonly signal?: AbortSignal
 }
 
 /** Layers of the chain that go into the target. */
@@ -30,7 +33,7 @@ const COPY_BYTES = 2 << 20
  * upper's virtual size; zeros stay zeros, also where `lower` was shorter than what it stands on. Durable when it resolves.
  */
 export async function mergeLayers(options: MergeOptions): Promise<void> {
-  const { upper, lower, below, target, backing } = options
+  const { upper, lower, below, target, backing, signal } = options
   const codec = options.codec === undefined ? {} : { codec: options.codec }
   if ((backing?.name ?? null) !== (below[0]?.name ?? null)) {
     throw new BoxLiteError('invalid_argument', 'The merged layer has to stand on what the lower one stood on')
@@ -39,8 +42,9 @@ export async function mergeLayers(options: MergeOptions): Promise<void> {
   await createImage(target, { sizeBytes: source.sizeBytes, backing })
   const disk = await Disk.open([{ name: mergedName(below), format: 'qcow2', file: target }, ...below], { ...codec, writable: true })
   for await (const run of runsOf(source)) {
+    checkAborted(signal)
     if (run.isZero) await disk.writeZeroes(run.offset, run.length)
-    else await copy(source, disk, run)
+    else await copy(source, disk, run, signal)
   }
   await disk.close()
 }
@@ -72,8 +76,9 @@ async function* runsOf(source: Chain): AsyncIterable<Run> {
   if (run.length > 0) yield run
 }
 
-async function copy(source: Chain, disk: Disk, run: Run): Promise<void> {
+async function copy(source: Chain, disk: Disk, run: Run, signal: AbortSignal | undefined): Promise<void> {
   for (let done = 0; done < run.length; ) {
+    checkAborted(signal)
     const bytes = new Uint8Array(Math.min(COPY_BYTES, run.length - done))
     await source.read(run.offset + done, bytes)
     await disk.write(run.offset + done, bytes)

@@ -211,6 +211,29 @@ export function describeBoxLite(name: string, make: () => Promise<HostUnderTest>
       await store.close()
     })
 
+    it('ends a prune at any moment it is told to, and loses nothing by it', async () => {
+      const box = await lite.create({ diskSizeGb: tiny })
+      for (const name of ['a', 'b', 'c']) {
+        await put(box, 0, name)
+        await box.snapshot.create(name)
+      }
+      for (const name of ['a', 'b']) await box.snapshot.remove(name)
+      let ended = 0
+      for (let looks = 0; ; looks++) {
+        let looked = 0
+        const signal = { get aborted() { return ++looked > looks } } as AbortSignal
+        const error: unknown = await lite.prune({ signal }).catch((reason: unknown) => reason)
+        if (!isBoxLiteError(error)) break
+        expect(error.code).toBe('aborted')
+        ended++
+        expect((await lite.fsck()).clean).toBe(true)
+        expect(await look(box, 0, 1)).toBe('c')
+      }
+      expect(ended).toBeGreaterThan(2)
+      expect((await lite.fsck()).findings).toEqual([])
+      expect(await look(box, 0, 1)).toBe('c')
+    })
+
     it('imports a raw disk, copied and sparse', async () => {
       const bytes = new Uint8Array(3 * MIB)
       bytes.set(new TextEncoder().encode('hello'), 2 * MIB)

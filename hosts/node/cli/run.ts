@@ -1,6 +1,7 @@
 // From the words of a command line to an exit code.
 
 import { readFileSync } from 'node:fs'
+import { isBoxLiteError } from '../../../src/error.ts'
 import { parseCommandLine, type Command } from './command.ts'
 import { commands, groups, type CommandGroup } from './commands.ts'
 import { commandHelp, groupHelp } from './help.ts'
@@ -24,11 +25,17 @@ export async function runCommandLine(terminal: Terminal, args: readonly string[]
   } catch (error) {
     // A broken output is told by the caller, once; what it aborted is only its echo.
     if (terminal.outputError === null) {
-      for (const line of reportError(error, { json: args.includes('--json'), debug: terminal.isDebugging })) terminal.tell(line)
+      const lines = reportError(reasonOf(error, terminal.signal), { json: args.includes('--json'), debug: terminal.isDebugging })
+      for (const line of lines) terminal.tell(line)
     }
     if (isUsageError(error)) return EXIT_USAGE
     return target.kind === 'command' ? (target.command.failureCode?.(error) ?? 1) : 1
   }
+}
+
+/** Why it ended, said alike whatever work it was that a signal ended. */
+function reasonOf(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && isBoxLiteError(error, 'aborted') ? signal.reason : error
 }
 
 async function runCommand(terminal: Terminal, command: Command, rest: readonly string[]): Promise<number> {

@@ -34,7 +34,7 @@ export const diskMerge = defineCommand({
       const backing = next === undefined ? null : { name: next.name, format: next.format }
       const target = await targetOf(file!, options.output)
       await writeNewFile(target, { overwrite: options.output === undefined, signal: terminal.signal }, async (output) => {
-        await mergeLayers({ upper: upper!, lower, below, target: output, backing, codec: nodeCodec })
+        await mergeLayers({ upper: upper!, lower, below, target: output, backing, codec: nodeCodec, signal: terminal.signal })
       })
       return { path: options.output ?? file!, merged: lower.name, backing }
     })
