@@ -2,7 +2,7 @@
 // rule). One call at a time: `Disk` sees to that.
 
 import type { LayerFile } from '../host.ts'
-import { BoxLiteError } from '../error.ts'
+import { BoxLiteError, isBoxLiteError } from '../error.ts'
 import { DiskFact, DiskStatus, ExtentKind, FlushPhase, StepKind } from './abi.ts'
 import type { Chain, MappedExtent } from './chain.ts'
 
@@ -94,10 +94,7 @@ export class DiskWriter {
   /** Refuses after a failed write or sync, whose effect nobody knows; drops a step that could not be finished. */
   async #guarded(work: () => Promise<void>): Promise<void> {
     if (this.#failure !== undefined) {
-      throw new BoxLiteError('io', 'An earlier write or sync of this disk failed; it takes no more', {
-        remedy: 'Close the disk and open it again: what was flushed is there.',
-        cause: this.#failure,
-      })
+      throw failedBefore(this.#failure)
     }
     try {
       await work()
@@ -275,4 +272,15 @@ export class DiskWriter {
       throw error
     }
   }
+}
+
+/** Says the first failure again, under its own code: what follows from it is often all that a caller sees. */
+function failedBefore(cause: unknown): BoxLiteError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const known = isBoxLiteError(cause) ? cause : null
+  return new BoxLiteError(known?.code ?? 'io', `An earlier write or sync of this disk failed, and it takes no more: ${why}`, {
+    remedy: known?.remedy ?? 'Close the disk and open it again: what was flushed is there.',
+    facts: known?.facts ?? {},
+    cause,
+  })
 }

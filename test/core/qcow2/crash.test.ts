@@ -1,3 +1,4 @@
+import { BoxLiteError } from '../../../src/error.ts'
 import { describe, expect, it } from 'vitest'
 import type { LayerFile } from '../../../src/host.ts'
 import { checkImage } from '../../../src/disk/check.ts'
@@ -145,12 +146,26 @@ describe('a disk that is written', () => {
       file.failing = failing
       await expect(failing === 'write' ? disk.write(1 << 20, Uint8Array.of(9)) : disk.flush()).rejects.toThrow('failed')
       file.failing = null
-      await expect(disk.write(0, Uint8Array.of(4))).rejects.toMatchObject({ code: 'io' })
+      const message = expect.stringMatching(`takes no more: the ${failing} failed`) as string
+      await expect(disk.write(0, Uint8Array.of(4))).rejects.toMatchObject({ code: 'io', message })
       await expect(disk.flush()).rejects.toMatchObject({ code: 'io' })
       const bytes = new Uint8Array(4)
       await disk.read(0, bytes)
       expect([...bytes]).toEqual([1, 2, 3, baseBytes[3]])
     }
+  })
+})
+
+describe('a disk on a file system that is full', () => {
+  it('says so to the end, whatever is called after the write that failed', async () => {
+    const file = new RecordingFile()
+    await createImage(file, { sizeBytes })
+    const full = new BoxLiteError('no_space', 'Cannot write: the file system is full', { remedy: 'Free some space.', facts: { errno: 'ENOSPC' } })
+    const disk = await Disk.open([{ name: 'top.qcow2', format: 'qcow2', file }], { writable: true })
+    file.write = () => Promise.reject(full)
+    await expect(disk.write(0, Uint8Array.of(1))).rejects.toBe(full)
+    const { code, remedy, facts } = full
+    await expect(disk.close()).rejects.toMatchObject({ code, remedy, facts, message: expect.stringContaining(full.message) as string })
   })
 })
 
