@@ -45,12 +45,18 @@ async function createHome(files: FileSystem, nonce: string): Promise<void> {
   const temporary = `format.${nonce}.tmp`
   const file = await files.open(temporary, 'create')
   try {
-    await file.write(new TextEncoder().encode(`boxlite home ${HOME_VERSION}\n`), 0)
-    await file.sync()
-  } finally {
-    await file.close()
+    try {
+      await file.write(new TextEncoder().encode(`boxlite home ${HOME_VERSION}\n`), 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await files.rename(temporary, 'format')
+  } catch (error) {
+    // The error that brought us here is the one to tell; a file that stays hinders nobody.
+    await files.unlink(temporary).catch(() => undefined)
+    throw error
   }
-  await files.rename(temporary, 'format')
   await files.syncDirectory('')
 }
 

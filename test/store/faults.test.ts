@@ -120,6 +120,26 @@ describe('a store on a failing node:fs', () => {
   })
 })
 
+describe('a home that is made on a failing node:fs', () => {
+  it('leaves no temporary file, and is made at the next try', async () => {
+    for (let fail = 0, failed = true; failed; fail++) {
+      const fs = createFsFromVolume(new Volume()) as unknown as NodeFs
+      await fs.promises.mkdir('/home', { mode: 0o700 })
+      let calls = 0
+      const broken = createNodeFileSystem('/home', breaking(fs, () => calls++ === fail, 'ENOSPC'))
+      failed = await openHome(broken, 'first').then(
+        () => false,
+        () => true,
+      )
+      expect(failed).toBe(calls > fail)
+      const names = await createNodeFileSystem('/home', fs).list('')
+      expect(names.filter((name) => name.endsWith('.tmp')), `call ${fail}`).toEqual([])
+      await openHome(createNodeFileSystem('/home', fs), 'second')
+      if (!failed) expect(fail).toBeGreaterThan(8)
+    }
+  })
+})
+
 /** `fs`, but the calls for which `fails` says so reject with `errno` and do nothing. */
 function breaking(fs: NodeFs, fails: () => boolean, errno: string): NodeFs {
   const failure = (): NodeJS.ErrnoException => Object.assign(new Error(errno), { code: errno })
