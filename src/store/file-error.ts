@@ -7,6 +7,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   EEXIST: 'already_exists',
   ENOSPC: 'no_space',
   EDQUOT: 'no_space',
+  EFBIG: 'limit',
 }
 
 const remedies: Readonly<Record<string, string>> = {
@@ -18,6 +19,7 @@ const remedies: Readonly<Record<string, string>> = {
   EMFILE: 'Raise the limit of open files (ulimit -n), then try again.',
   ENFILE: 'Raise the limit of open files of this machine, then try again.',
   EIO: 'Look for device errors in the system log; copy what is there to a sound disk.',
+  EFBIG: 'Use something smaller, or another file system.',
   ELOOP: 'Replace the symbolic link by the file that it points at, if you trust it.',
 }
 
@@ -41,6 +43,10 @@ const words: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   EIO: 'the device failed',
   ELOOP: 'it is a symbolic link',
+  ENOTDIR: 'what stands above it is not a directory',
+  EISDIR: 'it is a directory',
+  EFBIG: 'the file system holds no file of that size',
+  ENAMETOOLONG: 'the name is too long',
 }
 
 function describe(errno: string): string {
