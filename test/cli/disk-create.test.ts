@@ -41,6 +41,13 @@ describe('disk create', () => {
     expect(await qemuInfo('larger.qcow2')).toMatchObject({ 'virtual-size': 2 ** 20, 'backing-filename-format': 'raw' })
   })
 
+  it('refuses a size that cannot be counted when it is rounded up', async () => {
+    const { code, err } = await runCli(['disk', 'create', 'huge.qcow2', '9007199254740991'], { cwd })
+    expect(code).toBe(64)
+    expect(err).toMatch(/^boxlite: SIZE is over what can be counted: 8 PiB less 512 bytes\./)
+    expect(existsSync(join(cwd, 'huge.qcow2'))).toBe(false)
+  })
+
   it('replaces a file only when it is told to', async () => {
     const refused = await runCli(['disk', 'create', 'a.raw', '1M'], { cwd })
     expect(refused).toMatchObject({ code: 1, err: 'boxlite: a.raw exists already. Name another file, or say --overwrite to replace it.\n' })

@@ -2,6 +2,7 @@
 
 import { usageError } from './usage-error.ts'
 
+const SECTOR_BYTES = 512
 const units = ['', 'K', 'M', 'G', 'T', 'P', 'E']
 
 /**
@@ -20,6 +21,13 @@ export function parseSize(text: string, what: string, command: string): number {
   if (bytes > BigInt(Number.MAX_SAFE_INTEGER)) throw usageError(`${what} '${text}' is over 8 PiB`, command)
   if (unit === '' && fraction !== '') throw usageError(`${what} '${text}' is not a whole number of bytes`, command)
   return Number(bytes)
+}
+
+/** `bytes` rounded up to whole sectors, as the size of a disk is. Refuses more than can be counted exactly; `what` names it in the message. */
+export function wholeSectors(bytes: number, what: string, command: string): number {
+  const rounded = Math.ceil(bytes / SECTOR_BYTES) * SECTOR_BYTES
+  if (Number.isSafeInteger(rounded)) return rounded
+  throw usageError(`${what} is over what can be counted: 8 PiB less 512 bytes`, command)
 }
 
 /** `1.5 GiB`; three digits, and as many bytes as there are below 1 KiB. */

@@ -1,6 +1,6 @@
 import { defineCommand, jsonOption } from '../command.ts'
 import { parseFormat } from '../disk-chain.ts'
-import { parseSize } from '../size.ts'
+import { parseSize, wholeSectors } from '../size.ts'
 import { usageError } from '../usage-error.ts'
 import { describeBox } from './describe-box.ts'
 import { homeOption, newBoxName } from './options.ts'
@@ -20,7 +20,7 @@ export const boxCreate = defineCommand({
     name: { type: 'string', short: 'n', value: 'NAME', help: 'the name of the box, unique in its home; the same as NAME' },
     disk: { type: 'string', value: 'FILE', help: 'the image that the disk starts as' },
     format: { type: 'string', short: 'f', value: 'FORMAT', help: 'the format of the image: qcow2 or raw' },
-    size: { type: 'string', value: 'SIZE', help: 'the size of the disk (default: that of the image, or 10G)' },
+    size: { type: 'string', value: 'SIZE', help: 'the size of the disk (default: that of the image, or 10G); rounded up to 512 bytes' },
     ...homeOption,
     ...jsonOption,
   },
@@ -34,7 +34,7 @@ export const boxCreate = defineCommand({
       const box = await lite.create({
         ...(name === undefined ? {} : { name }),
         ...(disk === undefined ? {} : { disk: { path: disk, ...(format === null ? {} : { format }) } }),
-        ...(size === undefined ? {} : { diskSizeGb: parseSize(size, '--size', path) / GIB }),
+        ...(size === undefined ? {} : { diskSizeGb: wholeSectors(parseSize(size, '--size', path), '--size', path) / GIB }),
         signal: terminal.signal,
         onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
       })

@@ -9,12 +9,11 @@ import { parseFormat, withChain } from '../disk-chain.ts'
 import { fileCall } from '../../file-call.ts'
 import { writeNewFile } from '../new-file.ts'
 import { printable } from '../printable.ts'
-import { formatSizeExactly, parseSize } from '../size.ts'
+import { formatSizeExactly, parseSize, wholeSectors } from '../size.ts'
 import { usageError } from '../usage-error.ts'
 import { backingFormatOption, overwriteOption, writtenFormatOption } from './options.ts'
 
 const path = 'disk create'
-const SECTOR_BYTES = 512
 
 export const diskCreate = defineCommand({
   path,
@@ -35,7 +34,7 @@ export const diskCreate = defineCommand({
     if (backing === null && size === undefined) throw usageError('SIZE is missing', path)
     const backingBytes = backing === null ? 0 : await sizeOfBacking(file!, backing)
     const askedBytes = size === undefined ? backingBytes : parseSize(size, 'SIZE', path)
-    const sizeBytes = Math.ceil(askedBytes / SECTOR_BYTES) * SECTOR_BYTES
+    const sizeBytes = wholeSectors(askedBytes, 'SIZE', path)
     await writeNewFile(file!, { overwrite: options.overwrite === true, signal: terminal.signal }, async (target) => {
       if (format === 'raw') await target.truncate(sizeBytes)
       else await createImage(target, { sizeBytes, backing })

@@ -4,11 +4,10 @@ import { nodeCodec } from '../../codec.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { parseFormat, withChain, type OpenImage } from '../disk-chain.ts'
 import { printable } from '../printable.ts'
-import { formatSizeExactly, parseSize } from '../size.ts'
+import { formatSizeExactly, parseSize, wholeSectors } from '../size.ts'
 import { backingFormatOption, writtenFormatOption } from './options.ts'
 
 const path = 'disk resize'
-const SECTOR_BYTES = 512
 
 export const diskResize = defineCommand({
   path,
@@ -28,7 +27,7 @@ export const diskResize = defineCommand({
     const backingFormat = parseFormat(options['backing-format'], '--backing-format', path)
     const [, plus, text] = /^(\+?)([^]*)$/.exec(size!)!
     const askedBytes = parseSize(text!, 'SIZE', path)
-    const target = (fromBytes: number): number => Math.ceil((plus === '+' ? fromBytes + askedBytes : askedBytes) / SECTOR_BYTES) * SECTOR_BYTES
+    const target = (fromBytes: number): number => wholeSectors(plus === '+' ? fromBytes + askedBytes : askedBytes, 'SIZE', path)
     const resized = await withChain(file!, { format, backingFormat, mode: 'write' }, async (layers) =>
       layers[0]!.format === 'raw' ? await resizeRaw(layers[0]!, target, options.shrink === true) : await growImage(layers, target),
     )
