@@ -140,7 +140,7 @@ function awake(): i32 {
 /** The switch is done whether or not the record could be told: what still says `pending` is settled by the next owner. */
 function cleared(value: i32): i32 {
   if (value == OK) return OK
-  if (failureReason != Reason.TAKEN_BACK) return FAILED
+  if (failureReason != Reason.TAKEN_BACK && failureReason != Reason.EFFECT) return FAILED
   forgive()
   return OK
 }

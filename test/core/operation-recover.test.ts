@@ -216,6 +216,23 @@ describe('a commit of unknown outcome', () => {
     expect(home.layers()).toEqual([layer(10)])
   })
 
+  it('that only clears `pending` spoils nothing: the snapshot is made, and the next owner clears it', async () => {
+    for (const facts of [{}, { unchanged: true }]) {
+      const home = await running()
+      let commits = 0
+      class Flaky extends MemoryStore {
+        override commitRecord(...args: Parameters<MemoryStore['commitRecord']>): Promise<void> {
+          return ++commits === 2 ? Promise.reject(new BoxLiteError('io', 'flaky', { facts })) : super.commitRecord(...args)
+        }
+      }
+      const { record } = await home.run(snapshotCreate(100, 'a'), { store: new Flaky(home.memory) })
+      expect(record.pending).toEqual({ kind: 'switch', from: layer(10), to: layer(101) })
+      expect(home.machine).toMatchObject({ state: 'running', open: layer(101), frozen: false })
+      await expectSettled(home, 'resumed')
+      expect(home.record().snapshots.map(({ name }) => name)).toEqual(['a'])
+    }
+  })
+
   it('that cannot be taken back either ends the machine, and the box failed', async () => {
     const home = await running()
     class Broken extends MemoryStore {
