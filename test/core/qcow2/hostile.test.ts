@@ -10,8 +10,9 @@ import { Disk } from '../../../src/disk/disk.ts'
 import { isBoxLiteError } from '../../../src/error.ts'
 import type { LayerFile } from '../../../src/host.ts'
 import { MemoryFile } from '../../../src/store/memory-file.ts'
-import { defects } from './defects.ts'
+import { extensionDefects, headerDefects } from './header-defects.ts'
 import { PlainImage, PLACE } from './plain-image.ts'
+import { entryDefects, refcountDefects, snapshotDefects } from './table-defects.ts'
 
 async function attempt(work: () => Promise<string>): Promise<string> {
   try {
@@ -67,6 +68,8 @@ describe('the image that the hostile ones are made of', () => {
     })
   }
 })
+
+const defects = { ...headerDefects, ...extensionDefects, ...entryDefects, ...refcountDefects, ...snapshotDefects }
 
 describe('an image is refused for', () => {
   for (const [name, { make, options, open, read, check, imported }] of Object.entries(defects)) {
