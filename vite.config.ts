@@ -25,7 +25,8 @@ export default defineConfig({
           environment: 'node',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.browser.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
         },
       },
       {
@@ -35,7 +36,8 @@ export default defineConfig({
           name: 'chromium',
           // Tests of the core and of src/ that need no Node; the same files run in both projects.
           include: ['test/core/**/*.test.ts', 'test/**/*.browser.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
           browser: {
             enabled: true,
             headless: true,

@@ -30,21 +30,37 @@ export async function createImage(file: LayerFile, options: CreateImageOptions):
   }
   const existing = await file.size()
   if (existing !== 0) throw new BoxLiteError('invalid_state', 'A new image needs an empty file', { facts: { fileBytes: existing } })
-  const core = await Core.create()
+  planner ??= Core.create()
+  const { segments, fileBytes } = planImage(await planner, sizeBytes, backing)
+  for (const { offset, bytes } of segments) await file.write(bytes, offset)
+  await file.truncate(fileBytes)
+}
+
+// One instance plans every image, because it is done with an image before anything is awaited. An instance for
+// each would be many at once, and a browser has address space for about a hundred.
+let planner: Promise<Core> | undefined
+
+interface ImagePlan {
+  readonly segments: readonly { readonly offset: number; readonly bytes: Uint8Array }[]
+  readonly fileBytes: number
+}
+
+function planImage(core: Core, sizeBytes: number, backing: Backing | null | undefined): ImagePlan {
   const name = backing ? encodeText(backing.name) : new Uint8Array(0)
   if (backing && name.length === 0) throw new BoxLiteError('invalid_argument', 'A backing file needs a name')
+  core.exports.reset()
   core.put(name)
   const format = backing ? backingFormatCode(backing.format) : BackingFormat.NONE
   const at = core.exports.imagePlan(sizeBytes, name.length, format)
   if (at === 0) throw new BoxLiteError('limit', 'A task of the core is out of memory')
-  const [refusal, field, fileBytes, segments] = new Float64Array(core.bytes.buffer, at, 4)
+  const [refusal, field, fileBytes, count] = new Float64Array(core.bytes.buffer, at, 4)
   if (refusal !== Refusal.NONE) throw asArgument(refusalError(refusal!, field!))
-  const places = new Float64Array(core.bytes.buffer, at + 32, segments! * 3)
-  for (let i = 0; i < segments!; i++) {
+  const places = new Float64Array(core.bytes.buffer, at + 32, count! * 3)
+  const segments = Array.from({ length: count! }, (_, i) => {
     const [offset, pointer, bytes] = places.subarray(i * 3)
-    await file.write(core.bytes.subarray(pointer, pointer! + bytes!), offset!)
-  }
-  await file.truncate(fileBytes!)
+    return { offset: offset!, bytes: core.bytes.slice(pointer, pointer! + bytes!) }
+  })
+  return { segments, fileBytes: fileBytes! }
 }
 
 /** The `BackingFormat` code of a format. */

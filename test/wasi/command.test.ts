@@ -121,13 +121,15 @@ describe('the WASI command', () => {
       const cut = copyOf(folder)
       if (!(await cutAfter(cut, operations[name]!, effects))) break
       const before = readTree(cut)
-      const ours = await recoverOnNode(copyOf(cut), false)
+      const recovered = copyOf(cut)
+      const ours = await recoverOnNode(recovered, false)
       const { lines } = await runUnderNode(['recover'], cut)
       expect(sorted(lines.slice(1))).toEqual(sorted(ours.lines))
       expect(digests(readTree(cut))).toEqual(digests(ours.tree))
       const { tree } = await runUnderWasmer(['recover'], before)
       // There nothing is deleted: what recovery leaves on Node, and the garbage as it was.
       expect(digests(tree)).toEqual(digests(new Map([...before, ...ours.tree])))
+      for (const gone of [cut, recovered]) rmSync(gone, { recursive: true })
     }
     console.log(`${name}: ${effects - 1} crashed homes`)
     expect(effects).toBeGreaterThan(3)
