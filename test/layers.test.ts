@@ -218,6 +218,7 @@ describe('the exported names', () => {
       'OldRecovery',
       'OpenDiskOptions',
       'OpenOptions',
+      'PruneOptions',
       'PruneReport',
       'RecoveredBox',
       'Recovery',
