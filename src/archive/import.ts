@@ -6,6 +6,7 @@
 
 import type { Codec } from '../disk/codec.ts'
 import { Core } from '../core/core.ts'
+import { BoxLiteError, isBoxLiteError } from '../error.ts'
 import type { LayerFile } from '../host.ts'
 import { importBoxliteArchive } from '../legacy/boxlite-archive.ts'
 import type { BoxCreate, NewLayer, Outcome } from '../operation/operation.ts'
@@ -44,14 +45,26 @@ export async function importBox(host: PerformHost, source: AsyncIterable<Uint8Ar
   progress.begin('import', null)
   try {
     const tar = new TarReader(new ByteReader(await plainOrZstd(counted(iterator, progress))))
-    const first = await tar.next()
-    if (first === null) throw damaged('it is empty')
+    const first = await firstMember(tar)
     const manifest = first.name === MANIFEST_NAME ? await readManifest(first) : null
     if (manifest === null || !isOwnManifest(manifest.document)) return await importBoxliteArchive(host, tar, { first, manifest, options })
     if (!first.plain) throw damaged('its manifest has a foreign header')
     return await new ArchiveImport(host, tar, options).run(manifest)
   } finally {
     await iterator.return?.()
+  }
+}
+
+/** What is no archive at all is told by its first bytes: most often it is a disk image. */
+async function firstMember(tar: TarReader): Promise<TarMember> {
+  try {
+    const first = await tar.next()
+    if (first !== null) return first
+    throw damaged('it is empty')
+  } catch (error) {
+    if (!isBoxLiteError(error, 'corrupt')) throw error
+    const remedy = "Name a file that 'boxlite export' made. A disk image becomes a box with 'boxlite create --disk'."
+    throw new BoxLiteError('corrupt', error.message, { remedy, facts: error.facts, cause: error })
   }
 }
 
