@@ -38,6 +38,23 @@ export const reasonNames: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(Reason).map(([name, value]) => [value, name.toLowerCase()]),
 )
 
+/** What each operation does, in words. */
+const verbs: Readonly<Record<Operation['kind'], string>> = {
+  'box.create': 'make the box',
+  'box.remove': 'remove the box',
+  'box.start': 'start the box',
+  'box.stop': 'stop the box',
+  'snapshot.create': 'make the snapshot',
+  'snapshot.restore': 'restore the snapshot',
+  'snapshot.remove': 'remove the snapshot',
+  clone: 'clone the box',
+  recover: 'recover the box',
+  collect: 'collect what nothing reaches',
+  merge: 'fold layers',
+  'image.add': 'add the image',
+  'image.remove': 'remove the image',
+}
+
 interface Case {
   readonly subject: string
   readonly detail: number
@@ -56,7 +73,7 @@ const inspect = "Run 'boxlite fsck' to see what is wrong in the home."
 function words(reason: number, operation: Operation, { subject, detail, boxId, cause }: Case): Words {
   switch (reason) {
     case Reason.EFFECT:
-      return { message: `${operation.kind} failed: ${messageOf(cause)}`, ...remedyOf(cause) }
+      return { message: `Cannot ${verbs[operation.kind]}: ${messageOf(cause)}`, ...remedyOf(cause) }
     case Reason.BAD_NAME:
       return { message: nameMessage(detail, operation.kind.startsWith('snapshot') ? 'Snapshot' : 'Box', subject), remedy: 'Choose another name.' }
     case Reason.BAD_INPUT:
