@@ -207,7 +207,7 @@ async function recoverAll(home: HomeAccess): Promise<RecoveredBox[]> {
 async function* readAll(home: HomeAccess): AsyncGenerator<BoxReading> {
   const ids = await listBoxes(home.store)
   for (let start = 0; start < ids.length; start += READ_AT_ONCE) {
-    for (const reading of await Promise.all(ids.slice(start, start + READ_AT_ONCE).map((id) => home.read(id)))) {
+    for (const reading of await Promise.all(ids.slice(start, start + READ_AT_ONCE).map((id) => home.look(id)))) {
       yield reading
     }
   }

@@ -91,6 +91,8 @@ class HomeCheck {
   readonly #findings: FsckFinding[] = []
   readonly #reached = new Set<string>()
   readonly #busyLayers = new Set<string>()
+  /** Something that may reach layers cannot be read, so that collection deletes nothing. */
+  #blind = false
   readonly #checked = { boxes: 0, snapshots: 0, images: 0, layers: 0 }
 
   constructor(home: HomeAccess, options: FsckOptions) {
@@ -113,16 +115,18 @@ class HomeCheck {
       if (!/^[0-9a-f]{32}$/.test(name)) this.#unknown('states', name)
     }
     const clean = this.#findings.every(({ severity }) => severity === 'leftover' || severity === 'note')
-    return { clean, findings: this.#findings, checked: this.#checked }
+    const findings = this.#blind ? this.#findings.map(keptAsLongAsBlind) : this.#findings
+    return { clean, findings, checked: this.#checked }
   }
 
   async #box(name: string): Promise<void> {
     if (this.#setAside('boxes', name, /^[0-9a-f]{32}\.json$/)) return
     const id = name.slice(0, -RECORD_SUFFIX.length)
-    const reading = await this.#home.read(id)
+    const reading = await this.#home.look(id)
     if (reading.kind === 'absent') return
     this.#checked.boxes++
     if (reading.kind === 'damaged') {
+      this.#blind = true
       this.#damage('boxes', name, id, reading.error.message)
       return
     }
@@ -156,8 +160,10 @@ class HomeCheck {
     if (bytes === null) return
     this.#checked.images++
     const layer = imageLayer(bytes)
-    if (layer === null) this.#damage('images', name, null, `the record of image '${id}' is damaged`)
-    else await this.#chain(layer, null, `image '${id}'`)
+    if (layer === null) {
+      this.#blind = true
+      this.#damage('images', name, null, `the record of image '${id}' is damaged`)
+    } else await this.#chain(layer, null, `image '${id}'`)
   }
 
   /** Walks a chain; the virtual size of its top, or null when it does not open. */
@@ -167,6 +173,7 @@ class HomeCheck {
       return (await this.#chains.facts(top)).virtualSizeBytes
     } catch (error) {
       if (!isBoxLiteError(error)) throw error
+      this.#blind = true
       this.#damage('layers', top, boxId, `${whose} does not open: ${error.message}`)
       return null
     }
@@ -222,6 +229,12 @@ class HomeCheck {
   #add(severity: FsckSeverity, directory: Directory, name: string, boxId: string | null, message: string, repair: string | null): void {
     this.#findings.push({ severity, directory, name, boxId, message, repair })
   }
+}
+
+/** Nothing is deleted while something cannot be read: it may be what reaches this. */
+function keptAsLongAsBlind(finding: FsckFinding): FsckFinding {
+  if (finding.severity !== 'leftover') return finding
+  return { ...finding, message: `${finding.message}, as far as can be read; it stays`, repair: null }
 }
 
 function imageLayer(bytes: Uint8Array): string | null {

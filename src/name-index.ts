@@ -15,17 +15,27 @@ export class NameIndex {
     this.#read = read
   }
 
-  /** The id of the box whose name is exactly `name`, or null. A record that cannot be understood has no name. */
+  /**
+   * The id of the box whose name is exactly `name`, or null. A record that cannot be understood has no name; one that
+   * cannot be read now might have it, so its error is thrown where no other has.
+   */
   async find(name: string): Promise<string | null> {
     const ids = await listBoxes(this.#store)
+    const unread: unknown[] = []
     for (const id of ids) {
-      if (!this.#names.has(id)) await this.#read(id)
+      if (this.#names.has(id)) continue
+      try {
+        await this.#read(id)
+      } catch (error) {
+        unread.push(error)
+      }
     }
     const present = new Set(ids)
     for (const [id, known] of this.#names) {
       if (!present.has(id)) this.#names.delete(id)
       else if (known === name) return id
     }
+    if (unread.length > 0) throw unread[0]
     return null
   }
 

@@ -33,7 +33,7 @@ export async function pruneHome(home: HomeAccess, { signal }: PruneOptions): Pro
   try {
     const first = await home.run({ kind: 'collect', dryRun: false }, { held })
     if (!first.complete) return { deleted: first.deleted, merged: 0, complete: false, findings: first.findings }
-    const findings = [...first.findings]
+    const findings: Finding[] = []
     let merged = 0
     for (let folded = FOLDS_AT_ONCE; folded === FOLDS_AT_ONCE; merged += folded) {
       checkAborted(signal)
@@ -47,7 +47,9 @@ export async function pruneHome(home: HomeAccess, { signal }: PruneOptions): Pro
     // A layer that was folded into another is garbage now.
     const last = merged === 0 ? first : await home.run({ kind: 'collect', dryRun: false }, { held })
     const deleted = first.deleted + (merged === 0 ? 0 : last.deleted)
-    return { deleted, merged, complete: last.complete, findings: merged === 0 ? findings : [...findings, ...last.findings] }
+    // What stays is found again each time, and told once.
+    const gone = merged === 0 ? [] : first.findings.filter(({ kind }) => kind === 'garbage')
+    return { deleted, merged, complete: last.complete, findings: [...gone, ...findings, ...last.findings] }
   } finally {
     await lock.release()
   }

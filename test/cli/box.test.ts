@@ -1,6 +1,6 @@
 // The commands on boxes and homes, one by one: what they print, what they refuse, with which exit code.
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Ran, runCli, runProgram, startCli, temporaryDirectory } from './run-cli.ts'
@@ -208,6 +208,8 @@ describe('clone, export and import', () => {
     writeFileSync(join(cwd, 'damaged.tar'), damaged)
     expect((await refused('import', 'damaged.tar', '--name=x')).code).toBe(1)
     expect((await refused('info', 'x')).err).toMatch(/not found/)
+    const remedy = /Name a file that 'boxlite export' made\. A disk image becomes a box with 'boxlite create --disk'\./
+    expect((await refused('import', 'disk.qcow2')).err).toMatch(remedy)
     expect((await refused('export', 'web', 'home/layers/x.tar')).err).toMatch(/is inside the boxlite home/)
   })
 })
@@ -248,6 +250,32 @@ describe('prune and fsck', () => {
     expect((await run('fsck')).split('\n')[0]).toBe(`leftover: layers/${'0'.repeat(32)}.tmp: a temporary file (--repair: it is deleted)`)
     await run('fsck', '--repair')
     expect(await run('fsck')).toMatch(/^Clean:/)
+  })
+
+  it('go on with the other boxes where one record cannot be read, and delete nothing', async () => {
+    const strange = join(cwd, 'home/boxes', `${'1'.repeat(32)}.json`)
+    mkdirSync(strange)
+    const layer = join(cwd, 'home/layers', `${'2'.repeat(32)}.tmp`)
+    writeFileSync(layer, 'perhaps of that box')
+    expect(await run('ls')).toMatch(/^ +1{32} +0 +Cannot open .* not a regular file$/m)
+    expect(await json('info', 'web')).toMatchObject({ name: 'web' })
+    expect((await refused('create', 'perhaps-taken')).err).toMatch(/not a regular file/)
+    const fsck = await inHome(['fsck', '--repair'])
+    expect(fsck.code).toBe(1)
+    expect(fsck.out).toMatch(/^damage: boxes\/1{32}\.json: Cannot open/)
+    expect(fsck.out).toContain('a temporary file, as far as can be read; it stays\n')
+    expect((await inHome(['prune'])).out).toMatch(/^Nothing was deleted/)
+    expect(readFileSync(layer, 'utf8')).toBe('perhaps of that box')
+    rmdirSync(strange)
+    expect(await run('prune')).toBe('Deleted 1 file, folded 0 layers.\n')
+  })
+
+  it('say once what stays', async () => {
+    writeFileSync(join(cwd, 'home/layers/notes.txt'), '')
+    await run('snapshot', 'create', 'web', 'passing')
+    await run('snapshot', 'rm', 'web', 'passing')
+    expect(await run('prune')).toBe('Deleted 1 file, folded 1 layer.\n  layers/notes.txt is not a name of this home; it stays\n')
+    rmSync(join(cwd, 'home/layers/notes.txt'))
   })
 
   it('tell damage with exit code 1, and then delete nothing', async () => {

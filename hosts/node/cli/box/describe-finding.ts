@@ -8,7 +8,7 @@ export function describeFinding(finding: Finding): string | null {
     case 'unknown-name':
       return `${finding.directory}/${finding.name} is not a name of this home; it stays`
     case 'unreadable':
-      return `${finding.directory}/${finding.name} cannot be read: ${finding.reason}`
+      return `${finding.directory}/${finding.name} cannot be used (${finding.reason.replaceAll('_', ' ')})`
     case 'merge-waits':
       return `${finding.layer} is folded later: box ${finding.boxId} above it is in use`
     case 'not-deleted':
