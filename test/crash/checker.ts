@@ -67,7 +67,7 @@ export class Checker {
   /** Stop cutting when this many states were counted. */
   enough = Number.POSITIVE_INFINITY
   /** Called with every disk that is judged, before recovery touches it. */
-  onDisk: ((world: World, context: Context) => void) | null = null
+  onDisk: ((world: World, context: Context, model: Model) => void) | null = null
   readonly #failureLimit: number
 
   constructor(core: Core, failureLimit = 20) {
@@ -145,7 +145,7 @@ export class Checker {
   async #judge(job: Job): Promise<void> {
     const trail = [...job.trail, `-- ${job.killed ? 'the process is killed' : `power cut (${job.model})`} --`]
     try {
-      this.onDisk?.(job.run.world, job.context)
+      this.onDisk?.(job.run.world, job.context, job.model)
       const before = judge(job.run.world, job.run.expected)
       await this.#recover(job, before, trail)
     } catch (error) {

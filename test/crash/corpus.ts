@@ -98,12 +98,29 @@ export function filesOf(world: World): Map<string, Content> {
   return files
 }
 
-/** A page of a tree that is all zeros costs nothing to compare: equal trees have equal digests. */
+/** SHA-256 over each file's path, length and pages; zeros are left out, as most of a layer is zeros. */
 export async function digestTree(tree: Tree): Promise<string> {
   const parts = await Promise.all(
-    [...tree.keys()].sort().map(async (path) => `${path} ${hex(await crypto.subtle.digest('SHA-256', tree.get(path)!.slice()))}\n`),
+    [...tree.keys()].sort().map(async (path) => {
+      const bytes = tree.get(path)!
+      const runs = runsOf(bytes)
+      const digests = await Promise.all(runs.map(({ offset, length }) => crypto.subtle.digest('SHA-256', bytes.slice(offset, offset + length))))
+      return `${path} ${bytes.length} ${runs.map(({ offset }, i) => `${offset} ${hex(digests[i]!)}`).join(' ')}\n`
+    }),
   )
   return hex(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts.join(''))))
+}
+
+/** The pages of a file that are not zeros. */
+export function runsOf(bytes: Uint8Array): { offset: number; length: number }[] {
+  const runs: { offset: number; length: number }[] = []
+  for (let offset = 0; offset < bytes.length; offset += PAGE_BYTES) {
+    const length = Math.min(PAGE_BYTES, bytes.length - offset)
+    let at = offset
+    while (at < offset + length && bytes[at] === 0) at++
+    if (at < offset + length) runs.push({ offset, length })
+  }
+  return runs
 }
 
 export function hex(bytes: ArrayBuffer): string {

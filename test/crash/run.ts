@@ -25,7 +25,7 @@ export const DISK_PAGES = 32
 
 /** What a layer of an import or an image is filled with: the `index`th of its operation. */
 export function filling(index: number): GuestBytes {
-  const pages = Array.from({ length: DISK_PAGES }, (_, i) => (i % 16 === 3 ? internPage(patternPage(0xf1110000 + index * 256 + i)) : null))
+  const pages = Array.from({ length: DISK_PAGES }, (_, i) => (i % 16 === 3 || i === 7 ? internPage(patternPage(0xf1110000 + index * 256 + i)) : null))
   return guestBytes(pages)
 }
 

@@ -9,7 +9,7 @@ import { Random } from './hash.ts'
 import { HOME_KINDS, liveLayer, runIn, TEMPLATES, type HomeKind } from './homes.ts'
 import { judge, judgeMachines } from './judge.ts'
 import { isRefusal, type Run } from './run.ts'
-import { twoProcesses } from './two-processes.ts'
+import { duel, twoProcesses } from './two-processes.ts'
 
 export const TEMPLATE_NAMES: readonly string[] = Object.keys(TEMPLATES)
 
@@ -21,6 +21,7 @@ export async function runScenario(bench: Bench, scenario: string): Promise<void>
   else if (kind === 'pair') await sequence(bench, scenario, rest.split(' > '))
   else if (kind === 'triple') await sequence(bench, scenario, triple(Number(rest)))
   else if (kind === 'two') await twoProcesses(bench, scenario, Number(rest))
+  else if (kind === 'duel') await duel(bench, scenario, rest)
   else if (kind === 'fault') await faultScenario(bench, scenario, first as HomeKind, words.join(' '))
   else throw new Error(`no such scenario: ${scenario}`)
   await bench.checker.drain()
@@ -83,6 +84,13 @@ export function singles(): string[] {
 
 export function pairs(): string[] {
   return TEMPLATE_NAMES.flatMap((first) => TEMPLATE_NAMES.map((second) => `pair ${first} > ${second}`))
+}
+
+/** Two processes, one overtaken by the other once, at every call: what must keep out of each other's way. */
+export function duels(): string[] {
+  const kinds = ['create / collect', 'snapshot / collect', 'clone live / collect', 'import / collect', 'merge / snapshot', 'merge / collect']
+  const more = ['create / create', 'clone s2 / create', 'snapshot / snapshot', 'delete a / clone live', 'restore / merge', 'remove s2 / merge']
+  return [...kinds, ...more].flatMap((kind) => Array.from({ length: 48 }, (_, made) => `duel ${kind} / ${made}`))
 }
 
 export function faults(): string[] {

@@ -1,6 +1,7 @@
 // Two processes in one home, an operation each, interleaved at every call; in half of the runs one of
 // them is killed on the way, its locks with it.
 
+import type { Operation } from '../../src/operation/operation.ts'
 import { calls, operationOf, type Bench } from './bench.ts'
 import type { Context } from './checker.ts'
 import type { Hook } from './crash-fs.ts'
@@ -23,7 +24,8 @@ export async function twoProcesses(bench: Bench, scenario: string, seed: number)
   bench.checker.watch(run, context, trail)
   const ends = ([0, 1] as const).map((number) => {
     const process = processOf(bench, run, turns, trail, number)
-    const work = operate(run, process, templates[number], number, trail).catch((error: unknown) => bench.checker.report(context, error, trail))
+    const failed = (error: unknown): void => bench.checker.report(context, error, trail)
+    const work = operate(run, process, operationOf(templates[number], number), number, trail).catch(failed)
     return { process, work: work.finally(() => turns.leave(number)) }
   })
   const death = new Promise<void>((resolve) => {
@@ -39,6 +41,31 @@ export async function twoProcesses(bench: Bench, scenario: string, seed: number)
   run.world.onEffect = null
 }
 
+/**
+ * `<template> / <template> / <calls>`: process 0 makes so many calls, process 1 runs to its end, process 0 goes on. What both make
+ * has the same name.
+ */
+export async function duel(bench: Bench, scenario: string, words: string): Promise<void> {
+  const [first, second, made] = words.split(' / ') as [string, string, string]
+  const run = runIn(await bench.home('rich'), bench.sampling)
+  const turns = new Turns(onePreemption(Number(made)), [0, 1])
+  const trail = [`two processes, 0: ${first}, 1: ${second}, after ${made} calls:`]
+  const context: Context = { operation: 'two processes', scenario, again: null }
+  bench.checker.watch(run, context, trail)
+  await Promise.all(
+    ([0, 1] as const).map(async (number) => {
+      const operation = number === 0 ? operationOf(first) : operationOf(second, 0, true)
+      try {
+        await operate(run, processOf(bench, run, turns, trail, number), operation, number, trail)
+      } catch (error) {
+        bench.checker.report(context, error, trail)
+      }
+      turns.leave(number)
+    }),
+  )
+  run.world.onEffect = null
+}
+
 function processOf(bench: Bench, run: Run, turns: Turns, trail: string[], number: 0 | 1): Process {
   const traced = calls(trail, number === 0 && run.machines.alive.length > 0 ? run : null, `${number}: `)
   const turn = turns.hook(number)
@@ -46,12 +73,12 @@ function processOf(bench: Bench, run: Run, turns: Turns, trail: string[], number
   return run.process(bench.core(number), bench.wrap(run, { hook }))
 }
 
-async function operate(run: Run, process: Process, template: string, number: number, trail: string[]): Promise<void> {
+async function operate(run: Run, process: Process, operation: Operation, number: number, trail: string[]): Promise<void> {
   try {
-    await run.perform(process, operationOf(template, number))
-    trail.push(`${number}: ${template} is answered: done`)
+    await run.perform(process, operation)
+    trail.push(`${number}: ${operation.kind} is answered: done`)
   } catch (error) {
     if (!isRefusal(error)) throw error
-    trail.push(`${number}: ${template} is refused`)
+    trail.push(`${number}: ${operation.kind} is refused`)
   }
 }

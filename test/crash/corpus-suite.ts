@@ -1,0 +1,23 @@
+// Recovers every home of the corpus on a host, and compares what comes out with what came out where the
+// corpus was made.
+
+import { expect, it } from 'vitest'
+import type { Core } from '../../src/core/core.ts'
+import { digestTree, recoverHome, treeOf, type Corpus, type CorpusHost } from './corpus.ts'
+
+export function describeCorpus(corpus: Corpus, core: Core, hosts: readonly CorpusHost[]): void {
+  it('has at least 200 crashed homes', () => expect(corpus.homes.length).toBeGreaterThanOrEqual(200))
+
+  for (const host of hosts) {
+    it(`is recovered on ${host.name} as everywhere`, { timeout: 300_000 }, async () => {
+      const different: string[] = []
+      for (const home of corpus.homes) {
+        const { store, read, close } = await host.open(treeOf(corpus, home))
+        await recoverHome(core, store)
+        if ((await digestTree(await read())) !== home.recovered) different.push(home.name)
+        await close()
+      }
+      expect(different).toEqual([])
+    })
+  }
+}
