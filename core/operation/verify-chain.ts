@@ -2,6 +2,9 @@
 // layer of the home in the format that its name states, no circle, and no more layers than the limit.
 //
 //   READ_HEAD top ── backs on P ──> READ_HEAD P ── ... ──> base
+//
+// Below the top a host may answer with heads it remembers. They may be of before a merge, when the chain was longer, so a
+// chain that is refused by them is walked once more without.
 
 import { isLayerName, layerFormat, LayerFormat, layerNameBytes, sameLayer } from '../id'
 import { CHAIN_LIMIT } from '../record-limits'
@@ -10,7 +13,7 @@ import { Refusal } from '../qcow2/abi'
 import { Header, parseHeader } from '../qcow2/header'
 import { Reason, Status } from './abi'
 import { effectNumber, readHead } from './effect'
-import { call, fail, failBecause, FAILED, OK, Routine } from './frames'
+import { call, fail, failBecause, FAILED, failureCode, forgive, OK, Routine } from './frames'
 import { fieldBytes, getBytes, getInteger } from './message'
 
 /** What is read of a layer at first: the header and name of a layer of our own, and of nearly every other. */
@@ -42,9 +45,31 @@ export function verifyChain(phase: i32, value: i32): i32 {
   if (phase == 0) {
     if (layers == 0) layers = allocate(CHAIN_LIMIT * sizeof<usize>())
     if (layers == 0) return fail(Status.LIMIT, Reason.OUT_OF_MEMORY, 0, 0, 0)
-    chainLength = 0
-    return look(start)
+    fromMemory = true
+    return walk()
   }
+  const result = goDown(value)
+  if (!isDoubtful(result)) return result
+  forgive()
+  fromMemory = false
+  return walk()
+}
+
+/** Whether heads that are remembered will do on this walk. */
+let fromMemory = true
+
+function walk(): i32 {
+  chainLength = 0
+  return look(start)
+}
+
+/** Whether what is remembered may be why the chain is refused, or has no room. */
+function isDoubtful(result: i32): bool {
+  if (!fromMemory || chainLength == 0) return false
+  return result == FAILED ? failureCode == Status.CORRUPT || failureCode == Status.LIMIT : result == OK && chainLength == CHAIN_LIMIT
+}
+
+function goDown(value: i32): i32 {
   const verdict = judgeHead(at, value)
   if (verdict == AGAIN) return readHeadOf(at, headNeededBytes, false, 1)
   if (verdict != OK) return FAILED
@@ -68,7 +93,7 @@ export function needChainRoom(): i32 {
 function look(layer: usize): i32 {
   at = layer
   // What lies below the top is frozen: its header changes by merging alone, which keeps its size and shortens its chain.
-  return readHeadOf(layer, 0, chainLength > 0, 1)
+  return readHeadOf(layer, 0, fromMemory && chainLength > 0, 1)
 }
 
 let askedBytes: u32 = 0

@@ -1,6 +1,6 @@
 // Heads of frozen layers, kept from operation to operation, so that a snapshot on a long chain does not read the whole chain
 // again. Such a head changes by merging alone, which keeps the layer's size and only shortens its chain: what is remembered
-// names the same disk, at most through more layers than it has by now.
+// names the same disk, at most through more layers than it has by now; the core reads anew what is refused for that.
 
 import type { FileHead } from '../host.ts'
 
@@ -25,6 +25,10 @@ export class HeadMemory {
     const bytes = new Uint8Array(kept.headBytes)
     bytes.set(kept.start)
     return { fileBytes: kept.fileBytes, bytes }
+  }
+
+  forget(layer: string): void {
+    this.#heads.delete(layer)
   }
 
   put(layer: string, { fileBytes, bytes }: FileHead): void {

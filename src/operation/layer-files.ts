@@ -16,13 +16,14 @@ export class LayerFiles {
     this.#host = host
   }
 
-  /** Answers the file's length and its first bytes; of a layer deeper in a chain what is remembered will do. */
+  /** Answers the file's length and its first bytes; of a layer deeper in a chain what is remembered will do. Else it is forgotten. */
   async readHead(name: string, lengthBytes: number, deeper: boolean, answer: MessageWriter): Promise<void> {
-    const memory = deeper ? this.#host.heads : undefined
+    const memory = this.#host.heads
+    if (!deeper) memory?.forget(name)
     let head = memory?.get(name) ?? null
     if (head === null) {
       head = await this.#host.store.readLayerHead(name, lengthBytes)
-      memory?.put(name, head)
+      if (deeper) memory?.put(name, head)
     }
     answer.number(head.fileBytes).bytes(head.bytes)
   }

@@ -44,6 +44,37 @@ describe('remembered heads', () => {
     await home.check()
   })
 
+  it('do not make a chain too long that was merged', async () => {
+    const heads = new HeadMemory()
+    const home = await longChain(heads)
+    // As if a thousand layers had lain below a frozen one.
+    const frozen = heads.get(layer(135))!
+    const backing = Buffer.from(frozen.bytes).indexOf(layer(133))
+    const headOn = (below: string) => ({ ...frozen, bytes: Uint8Array.from(Buffer.from(frozen.bytes).fill(below, backing, backing + below.length)) })
+    heads.put(layer(135), headOn(layer(5000)))
+    for (let i = 0; i < 1000; i++) heads.put(layer(5000 + i), headOn(layer(5001 + i)))
+    await home.run(snapshotCreate(500, 'more'), { heads })
+    home.faults.names.length = 0
+    await home.run(snapshotCreate(510, 'and more'), { heads })
+    expect(opened(home)).toBeLessThan(25)
+    home.faults.names.length = 0
+    await home.run(snapshotCreate(520, 'without the doubt'), { heads })
+    expect(opened(home)).toBe(2)
+    await home.check()
+  })
+
+  it('of a chain whose lower half was merged away do not make it corrupt', async () => {
+    const heads = new HeadMemory()
+    const home = await longChain(heads)
+    for (let i = 0; i < 15; i++) await home.run({ kind: 'snapshot.remove', boxId: id(1), snapshot: `s${i}` })
+    // What is remembered ends above the layers that go.
+    for (let i = 0; i < 15; i++) heads.forget(layer(101 + 2 * i))
+    expect(await home.run({ kind: 'merge', temporaryId: id(900), limit: 100 })).toMatchObject({ merged: 15 })
+    await home.run({ kind: 'collect', dryRun: false })
+    await home.run(snapshotCreate(500, 'after'), { heads })
+    await home.check()
+  })
+
   it('are those used last, as they were', () => {
     const heads = new HeadMemory()
     const bytes = Uint8Array.of(1, 0, 2, 0, 0)
