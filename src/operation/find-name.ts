@@ -9,7 +9,8 @@ const suffix = '.json'
 /** The id of the box whose name is `name`, or null. A record that cannot be understood has no name. */
 export async function findName(store: Store, name: string): Promise<string | null> {
   for (const entry of await store.list('boxes')) {
-    const id = entry.endsWith(suffix) ? entry.slice(0, -suffix.length) : entry
+    if (!/^[0-9a-f]{32}\.json$/.test(entry)) continue
+    const id = entry.slice(0, -suffix.length)
     const bytes = await store.readRecord('boxes', id)
     if (bytes !== null && nameOf(bytes) === name) return id
   }
@@ -18,7 +19,8 @@ export async function findName(store: Store, name: string): Promise<string | nul
 
 function nameOf(bytes: Uint8Array): string | null {
   try {
-    return (JSON.parse(decoder.decode(bytes)) as Partial<BoxRecord>).name ?? null
+    const record = JSON.parse(decoder.decode(bytes)) as Partial<BoxRecord> | null
+    return record?.name ?? null
   } catch (cause) {
     if (cause instanceof SyntaxError) return null
     throw cause

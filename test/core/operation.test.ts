@@ -27,6 +27,14 @@ async function runningHome(): Promise<Home> {
 }
 
 describe('box.create', () => {
+  it('makes a box beside records that are no records', async () => {
+    const home = new Home()
+    for (const [number, text] of ['null', '', '7', '[]', '{"name":null}', '{'].entries()) {
+      home.memory.records.boxes.set(id(100 + number), new TextEncoder().encode(text))
+    }
+    expect((await home.run(makeBox(1))).record.name).toBe('box1')
+  })
+
   it('makes an empty box with a live layer of its own, durable before the record names it', async () => {
     const home = new Home()
     const { record } = await home.run(makeBox(1))
