@@ -93,7 +93,7 @@ export function openLiveDisk(home: HomeAccess, boxId: string, { writable = true 
 
 /** Opens the disk that ends in a frozen layer, for reading. It stays readable whatever becomes of the box. */
 export async function openFrozenDisk(home: HomeAccess, findLayer: () => Promise<string>): Promise<BoxDisk> {
-  const { chain } = await inHome(home, async () => openTop(home, await findLayer(), false))
+  const { chain } = await home.during(() => inHome(home, async () => openTop(home, await findLayer(), false)))
   return new BoxDisk(chain.disk, () => chain.close())
 }
 

@@ -38,13 +38,15 @@ export class Box {
 
   /** The box as it is now. `not_found` when it was removed; `busy` while the home is being pruned. */
   info(): Promise<BoxDetails> {
-    return inHome(this.#home, async () => {
-      const record = await this.#home.record(this.id)
-      const chains = new LayerChains(this.#home.store, this.#home.host.codec)
-      const { virtualSizeBytes } = await chains.facts(record.live)
-      const layerCount = (await chains.names(record.live)).length
-      return { ...boxInfo(record), disk: { virtualSizeBytes, layerCount, ownBytes: await layerBytes(this.#home, record.live) } }
-    })
+    return this.#home.during(() => inHome(this.#home, () => this.#details()))
+  }
+
+  async #details(): Promise<BoxDetails> {
+    const record = await this.#home.record(this.id)
+    const chains = new LayerChains(this.#home.store, this.#home.host.codec)
+    const { virtualSizeBytes } = await chains.facts(record.live)
+    const layerCount = (await chains.names(record.live)).length
+    return { ...boxInfo(record), disk: { virtualSizeBytes, layerCount, ownBytes: await layerBytes(this.#home, record.live) } }
   }
 
   /** Opens the disk of a stopped box, for writing too unless told otherwise. The box is locked until the disk is closed. */

@@ -72,7 +72,11 @@ export class BoxLite {
   }
 
   /** Makes a box with a disk of its own. `already_exists` where a box has the name. */
-  async create({ name, disk, diskSizeGb, ...copying }: CreateOptions = {}): Promise<Box> {
+  create(options: CreateOptions = {}): Promise<Box> {
+    return this.#home.during(() => this.#create(options))
+  }
+
+  async #create({ name, disk, diskSizeGb, ...copying }: CreateOptions): Promise<Box> {
     const { host } = this.#home
     const boxId = host.newId()
     const source = disk === undefined ? null : await openDiskSource(host, disk, copying.signal)
@@ -148,7 +152,7 @@ export class BoxLite {
   async import(archive: AsyncIterable<Uint8Array>, options: BoxImportOptions = {}): Promise<Box> {
     const { host, performer } = this.#home
     const given = { newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec }
-    const { record } = await importBox(performer, archive, { ...options, ...given })
+    const { record } = await this.#home.during(() => importBox(performer, archive, { ...options, ...given }))
     this.#home.names.note(record.id, record.name)
     return new Box(this.#home, record.id, record.name)
   }
@@ -160,19 +164,19 @@ export class BoxLite {
   async adopt(home: OldHome, boxId: string, options: ArchiveOptions = {}): Promise<{ readonly box: Box; readonly recovery: OldRecovery }> {
     const { host, performer } = this.#home
     const given = { newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec }
-    const { record, recovery } = await adoptBox(performer, home, boxId, { ...options, ...given })
+    const { record, recovery } = await this.#home.during(() => adoptBox(performer, home, boxId, { ...options, ...given }))
     this.#home.names.note(record.id, record.name)
     return { box: new Box(this.#home, record.id, record.name), recovery }
   }
 
   /** Gives back the space of everything that no box reaches, and folds layers that nothing names. `busy` while others work in the home. */
   prune(options: PruneOptions = {}): Promise<PruneReport> {
-    return pruneHome(this.#home, options)
+    return this.#home.during(() => pruneHome(this.#home, options))
   }
 
   /** Checks the whole home: every record, every chain, every image. Changes nothing but with `repair`. */
   fsck(options: FsckOptions = {}): Promise<FsckReport> {
-    return checkHome(this.#home, options)
+    return this.#home.during(() => checkHome(this.#home, options))
   }
 
   /** Waits for the calls that are under way and lets go of the home. A second call does nothing. */

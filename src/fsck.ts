@@ -156,14 +156,17 @@ class HomeCheck {
   async #image(name: string): Promise<void> {
     if (this.#setAside('images', name, /^[0-9a-f]{64}\.json$/)) return
     const id = name.slice(0, -RECORD_SUFFIX.length)
-    const bytes = await this.#home.store.readRecord('images', id)
-    if (bytes === null) return
-    this.#checked.images++
-    const layer = imageLayer(bytes)
-    if (layer === null) {
+    try {
+      const record = await this.#home.readImage(id)
+      if (record === null) return
+      this.#checked.images++
+      await this.#chain(record.layer, null, `image '${id}'`)
+    } catch (error) {
+      if (!isBoxLiteError(error)) throw error
+      this.#checked.images++
       this.#blind = true
-      this.#damage('images', name, null, `the record of image '${id}' is damaged`)
-    } else await this.#chain(layer, null, `image '${id}'`)
+      this.#damage('images', name, null, error.message)
+    }
   }
 
   /** Walks a chain; the virtual size of its top, or null when it does not open. */
@@ -235,14 +238,4 @@ class HomeCheck {
 function keptAsLongAsBlind(finding: FsckFinding): FsckFinding {
   if (finding.severity !== 'leftover') return finding
   return { ...finding, message: `${finding.message}, as far as can be read; it stays`, repair: null }
-}
-
-function imageLayer(bytes: Uint8Array): string | null {
-  try {
-    const { layer } = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as { layer?: unknown }
-    return typeof layer === 'string' ? layer : null
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return null
-    throw error
-  }
 }

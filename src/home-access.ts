@@ -7,8 +7,8 @@ import type { Held, Store } from './host.ts'
 import { NameIndex } from './name-index.ts'
 import { HeadMemory } from './operation/head-memory.ts'
 import type { Operation, Outcome } from './operation/operation.ts'
-import { readBoxRecord } from './operation/read-record.ts'
-import type { BoxRecord } from './operation/record.ts'
+import { readBoxRecord, readImageRecord } from './operation/read-record.ts'
+import type { BoxRecord, ImageRecord } from './operation/record.ts'
 import { perform, type BulkWork, type HeldLock, type PerformHost } from './perform.ts'
 
 /** What stands under a box's id. */
@@ -45,10 +45,10 @@ export class HomeAccess {
     return { store: this.store, heads: this.#heads, findBox: (name) => this.names.find(name) }
   }
 
-  /** Carries out one operation. A core is an operation's own while it lasts, and serves the next one after. */
-  async run<O extends Operation>(operation: O, more: { held?: readonly HeldLock[]; bulk?: Partial<BulkWork> } = {}): Promise<Outcome<O>> {
+  /** One call of the public API: `close` waits for its end; after `close` it is refused with `invalid_state`. */
+  async during<T>(call: () => Promise<T>): Promise<T> {
     this.#checkOpen()
-    const running = this.#perform(operation, { ...this.performer, ...more })
+    const running = call()
     this.#running.add(running)
     try {
       return await running
@@ -57,10 +57,11 @@ export class HomeAccess {
     }
   }
 
-  async #perform<O extends Operation>(operation: O, host: PerformHost): Promise<Outcome<O>> {
+  /** Carries out one operation. A core is an operation's own while it lasts, and serves the next one after. */
+  async run<O extends Operation>(operation: O, more: { held?: readonly HeldLock[]; bulk?: Partial<BulkWork> } = {}): Promise<Outcome<O>> {
     const core = this.#idleCores.pop() ?? (await Core.create())
     try {
-      return await perform(core, operation, host)
+      return await perform(core, operation, { ...this.performer, ...more })
     } finally {
       // One that had to think about a large home gives its memory back.
       if (core.bytes.length <= IDLE_CORE_BYTES && this.#idleCores.length < IDLE_CORES) this.#idleCores.push(core)
@@ -90,6 +91,14 @@ export class HomeAccess {
       if (!isBoxLiteError(error)) throw error
       return { kind: 'damaged', id, error }
     }
+  }
+
+  /** The record of an image, or null when there is none. One that cannot be read rejects. */
+  async readImage(id: string): Promise<ImageRecord | null> {
+    const bytes = await this.store.readRecord('images', id)
+    if (bytes === null) return null
+    this.#reader ??= await Core.create()
+    return readImageRecord(this.#reader, id, bytes)
   }
 
   /** The record of a box that has to be there: `not_found`, `corrupt`, `unsupported`. */

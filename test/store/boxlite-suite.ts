@@ -359,6 +359,59 @@ export function describeBoxLite(name: string, make: () => Promise<HostUnderTest>
       await refusal(box.snapshot.create('s'), 'invalid_state')
     })
 
+    it('closes when the calls that are under way have ended, and takes none after', async () => {
+      let goOn = (): void => undefined
+      const waiting = new Promise<void>((resolve) => (goOn = resolve))
+      const box = await lite.create({ name: 'web', diskSizeGb: tiny })
+      const chunks: Uint8Array[] = []
+      for await (const chunk of box.export()) chunks.push(chunk)
+      const making = lite.import(
+        (async function* () {
+          await waiting
+          yield* chunks
+        })(),
+        { name: 'imported' },
+      )
+      const first = box.snapshot.create('first')
+      const second = box.snapshot.create('second')
+      let isClosed = false
+      const closing = lite.close().then(() => (isClosed = true))
+      await Promise.all([first, second])
+      expect(isClosed).toBe(false)
+      goOn()
+      await making
+      await closing
+      expect((await (await another()).list()).map((info) => [info.name, info.snapshotCount])).toEqual([['imported', 0], ['web', 2]])
+      await refusal(lite.import((async function* () {})()), 'invalid_state')
+      await refusal(lite.create({ diskSizeGb: tiny }), 'invalid_state')
+      await refusal(lite.prune(), 'invalid_state')
+      await refusal(lite.fsck(), 'invalid_state')
+      await refusal(box.info(), 'invalid_state')
+      await refusal(box.snapshot.disk('first'), 'invalid_state')
+    })
+
+    it('finds the record of an image that is damaged where it still reads well', async () => {
+      const id = 'd'.repeat(64)
+      const store = await home.store()
+      const layer = `${'e'.repeat(32)}.raw`
+      const file = await store.createLayer(layer)
+      await file.write(new Uint8Array(512), 0)
+      await file.close()
+      const facts = { format: 1, generation: 1, id, reference: 'a', layer, virtualSizeBytes: '512', template: null, createdAt: 1 }
+      const says = `${JSON.stringify(facts).slice(0, -1)},`
+      const check = crc32c(new TextEncoder().encode(says)).toString(16).padStart(8, '0')
+      const whole = new TextEncoder().encode(`${says}"check":"${check}"}`)
+      await store.commitRecord('images', id, whole, null, [])
+      expect(await lite.fsck()).toMatchObject({ clean: true, findings: [], checked: { images: 1 } })
+      const flipped = new TextEncoder().encode(`${says.replace('"a"', '"b"')}"check":"${check}"}`)
+      await store.commitRecord('images', id, flipped, whole, [])
+      const report = await lite.fsck({ repair: true })
+      const damaged = report.findings.filter(({ severity }) => severity === 'damage')
+      expect([report.clean, damaged.map((finding) => finding.name)]).toEqual([false, [`${id}.json`]])
+      expect(await store.list('layers')).toEqual([layer])
+      await store.close()
+    })
+
     it('lists a box whose record is damaged, and fsck says so and touches nothing', async () => {
       const box = await lite.create({ name: 'web', diskSizeGb: tiny })
       const store = await home.store()
