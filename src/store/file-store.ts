@@ -15,6 +15,7 @@ import type { FileSystem } from './file-system.ts'
 import type { LockService } from './lock-service.ts'
 import { RECORD_SUFFIX, TEMPORARY_SUFFIX, checkLayerName, checkPlainName, checkRecordId, checkRemovable, checkTemporaryName } from './names.ts'
 import { checkRecordLength, checkUnchanged, untouched } from './record-guard.ts'
+import { SyncGuard } from './sync-guard.ts'
 
 export class FileStore implements Store {
   readonly location: string
@@ -22,6 +23,7 @@ export class FileStore implements Store {
   readonly #files: FileSystem
   readonly #locks: LockService
   readonly #nonce: string
+  readonly #syncs = new SyncGuard()
   #temporaries = 0
 
   /**
@@ -76,11 +78,13 @@ export class FileStore implements Store {
   }
 
   async createLayer(name: string): Promise<LayerFile> {
-    return this.#files.open(`layers/${checkLayerName(name)}`, 'create')
+    const file = await this.#files.open(`layers/${checkLayerName(name)}`, 'create')
+    this.#syncs.forget(name)
+    return this.#syncs.watch(name, file)
   }
 
   async openLayer(name: string, mode: 'read' | 'write'): Promise<LayerFile> {
-    return this.#files.open(`layers/${checkLayerName(name)}`, mode)
+    return this.#syncs.watch(name, await this.#files.open(`layers/${checkLayerName(name)}`, mode))
   }
 
   async readLayerHead(name: string, lengthBytes: number): Promise<FileHead> {
@@ -89,6 +93,7 @@ export class FileStore implements Store {
 
   async publishLayer(temporary: string, name: string): Promise<void> {
     await this.#files.rename(`layers/${checkTemporaryName(temporary)}`, `layers/${checkLayerName(name)}`)
+    this.#syncs.forget(name)
   }
 
   async remove(directory: Directory, name: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { createFsFromVolume, Volume } from 'memfs'
 import { describe, expect, it } from 'vitest'
 import { createNodeFileSystem, type NodeFs } from '../../hosts/node/fs.ts'
-import { isBoxLiteError, type ErrorCode } from '../../src/error.ts'
+import { BoxLiteError, isBoxLiteError, type ErrorCode } from '../../src/error.ts'
 import { FileStore } from '../../src/store/file-store.ts'
 import { openHome } from '../../src/store/home.ts'
 import { MemoryLocks } from '../../src/store/memory-locks.ts'
@@ -10,6 +10,44 @@ import { refuses } from './refuses.ts'
 
 const a = 'a'.repeat(32)
 const layer = `${a}.qcow2`
+
+describe('a layer whose fsync failed', () => {
+  /** A store whose first fsync of a file fails, with one layer that was written. */
+  async function failingOnce(): Promise<FileStore> {
+    const fs = createFsFromVolume(new Volume()) as unknown as NodeFs
+    await fs.promises.mkdir('/home', { mode: 0o700 })
+    const files = createNodeFileSystem('/home', fs)
+    await openHome(files, 'first')
+    const store = new FileStore(files, new MemoryLocks().owner(), 'first')
+    let failures = 1
+    const open = files.open.bind(files)
+    files.open = async (path, mode) => {
+      const file = await open(path, mode)
+      const sync = file.sync.bind(file)
+      file.sync = async () => {
+        if (failures-- > 0) throw new BoxLiteError('io', 'the device failed')
+        await sync()
+      }
+      return file
+    }
+    return store
+  }
+
+  it('is never synced again, however often it is opened, until another file has its name', async () => {
+    const store = await failingOnce()
+    const file = await store.createLayer(layer)
+    await refuses(file.sync(), 'io', /the device failed/)
+    await refuses(file.sync(), 'io', /could not be made durable once/)
+    await file.close()
+    const again = await store.openLayer(layer, 'write')
+    await refuses(again.sync(), 'io', /could not be made durable once/)
+    await again.close()
+    await store.remove('layers', layer)
+    const other = await store.createLayer(layer)
+    await other.sync()
+    await other.close()
+  })
+})
 
 describe('a store on a failing node:fs', () => {
   const cases: readonly (readonly [errno: string, code: ErrorCode])[] = [
