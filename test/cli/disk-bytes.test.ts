@@ -1,6 +1,6 @@
 // The commands that read and write a disk's bytes: read, write, map, resize.
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Extent } from '../../src/disk/disk.ts'
@@ -129,6 +129,35 @@ describe('disk write', () => {
     const code = await new Promise((resolve) => child.on('close', resolve))
     expect({ code, err }).toEqual({ code: 130, err: 'boxlite: interrupted.\n' })
     await qemu('qemu-img', 'check', '-q', 'top.qcow2')
+  })
+})
+
+describe('disk write --zero on a raw image', () => {
+  it('leaves holes what they are', async () => {
+    const file = join(cwd, 'holes.raw')
+    writeFileSync(file, '')
+    truncateSync(file, 64 << 20)
+    await runCli(['disk', 'write', '--format=raw', 'holes.raw', '--offset=33M', '--input=bytes'], { cwd })
+    const { code, out } = await runCli(['disk', 'write', '--format=raw', 'holes.raw', '--zero', '--offset=1000', '--length=60M'], { cwd })
+    expect({ code, out }).toEqual({ code: 0, out: 'Wrote 60 MiB (62914560 bytes) at 1000\n' })
+    expect(readFileSync(file).equals(Buffer.alloc(64 << 20))).toBe(true)
+    expect(statSync(file).blocks * 512).toBeLessThan(4 << 20)
+  })
+
+  it('that is interrupted ends with 130', async () => {
+    const file = join(cwd, 'large.raw')
+    writeFileSync(file, 'x')
+    truncateSync(file, 2 ** 36)
+    const child = startCli(['disk', 'write', '--format=raw', 'large.raw', '--zero', '--length=64G'], { cwd })
+    let told = ''
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (told += chunk.toString()))
+    const first = Buffer.alloc(1)
+    const descriptor = openSync(file, 'r')
+    while (readSync(descriptor, first, 0, 1, 0) === 1 && first[0] !== 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    closeSync(descriptor)
+    child.kill('SIGINT')
+    const code = await new Promise((resolve) => child.on('close', resolve))
+    expect({ code, told }).toEqual({ code: 130, told: 'boxlite: interrupted.\n' })
   })
 })
 

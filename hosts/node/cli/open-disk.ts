@@ -44,8 +44,14 @@ async function rawDisk({ file }: OpenImage): Promise<CommandDisk> {
     },
     write: (offset, source) => file.write(source, offset),
     async writeZeroes(offset, length) {
-      const zeros = new Uint8Array(Math.min(length, ZEROS_BYTES))
-      for (let done = 0; done < length; done += zeros.length) await file.write(zeros.subarray(0, length - done), offset + done)
+      const zeros = Buffer.alloc(Math.min(length, ZEROS_BYTES))
+      const present = Buffer.alloc(zeros.length)
+      for (let done = 0; done < length; done += zeros.length) {
+        const wanted = zeros.subarray(0, length - done)
+        const got = await file.read(present.subarray(0, wanted.length), offset + done)
+        // A hole reads as zeros, and stays one.
+        if (got < wanted.length || !present.subarray(0, got).equals(wanted)) await file.write(wanted, offset + done)
+      }
     },
     flush: () => file.sync(),
     async *extents(offset, length) {

@@ -10,6 +10,8 @@ import { backingFormatOption, writtenFormatOption } from './options.ts'
 import { diskOptions, withChosenDisk } from './chosen-disk.ts'
 
 const path = 'disk write'
+const ZERO_PIECE_BYTES = 64 << 20
+const MANY_PIECES = 4096
 
 export const diskWrite = defineCommand({
   path,
@@ -34,7 +36,10 @@ export const diskWrite = defineCommand({
     const written = await withChosenDisk(terminal, { command: path, file, options, mode: 'write' }, async (disk) => {
       lengthOnDisk(range, disk.sizeBytes)
       const zeros = options.zero === true ? range.length! : null
-      const bytes = zeros === null ? await writeInput(terminal, disk, range, options.input ?? '-') : await writeZeros(disk, range.offset, zeros)
+      const bytes =
+        zeros === null
+          ? await writeInput(terminal, disk, range, options.input ?? '-')
+          : await writeZeros(terminal, disk, range.offset, zeros)
       await disk.flush()
       return bytes
     })
@@ -44,8 +49,15 @@ export const diskWrite = defineCommand({
   },
 })
 
-async function writeZeros(disk: CommandDisk, offset: number, length: number): Promise<number> {
-  await disk.writeZeroes(offset, length)
+/** In pieces, so that a long one can be stopped; they end where clusters do, and there are not too many of them. */
+async function writeZeros(terminal: Terminal, disk: CommandDisk, offset: number, length: number): Promise<number> {
+  const pieceBytes = ZERO_PIECE_BYTES * Math.ceil(length / ZERO_PIECE_BYTES / MANY_PIECES)
+  for (let at = offset; at < offset + length; ) {
+    terminal.signal.throwIfAborted()
+    const end = Math.min(offset + length, at - (at % pieceBytes) + pieceBytes)
+    await disk.writeZeroes(at, end - at)
+    at = end
+  }
   return length
 }
 
