@@ -22,10 +22,14 @@ interface Calls {
   syncFile(path: string): Promise<void> | void
   syncDirectory(name: 'boxes' | 'layers'): Promise<void> | void
   commit(id: string): Promise<void> | void
+  close(): Promise<void>
 }
 
+/** A side that has its directories open until it is closed. */
+export type BareSide = SteppedSide<SnapshotStep> & { close(): Promise<void> }
+
 /** The bare script, with `node:fs/promises` or with blocking calls, in a folder of its own. */
-export async function bareSide(name: string, folder: string, written: Written, blocking: boolean): Promise<SteppedSide<SnapshotStep>> {
+export async function bareSide(name: string, folder: string, written: Written, blocking: boolean): Promise<BareSide> {
   for (const directory of ['boxes', 'layers']) await mkdir(join(folder, directory), { recursive: true })
   const calls = blocking ? blockingCalls(folder, written) : await promisedCalls(folder, written)
   let layers = 0
@@ -40,6 +44,7 @@ export async function bareSide(name: string, folder: string, written: Written, b
   }
   return {
     name,
+    close: () => calls.close(),
     run: async (round) => ({
       create: await time(async () => {
         const frozen = live
@@ -81,6 +86,9 @@ async function promisedCalls(folder: string, written: Written): Promise<Calls> {
       await file.sync()
       await file.close()
     },
+    async close() {
+      for (const directory of Object.values(directories)) await directory.close()
+    },
     syncDirectory: (name) => directories[name].sync(),
     async commit(id) {
       const temporary = join(folder, 'boxes', `${id}.${count++}.tmp`)
@@ -109,6 +117,9 @@ function blockingCalls(folder: string, written: Written): Calls {
       const file = openSync(path, 'r+')
       fsyncSync(file)
       closeSync(file)
+    },
+    async close() {
+      for (const directory of Object.values(directories)) closeSync(directory)
     },
     syncDirectory: (name) => fsyncSync(directories[name]),
     commit(id) {

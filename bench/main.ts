@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { cpus, release, totalmem, type } from 'node:os'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { benchChain } from './chain.ts'
 import { benchCheck } from './check.ts'
 import { benchConvert } from './convert.ts'
@@ -32,6 +32,8 @@ if (unknown.length > 0) {
   process.exit(64)
 }
 
+// A busy machine stretches every number and blurs the ratios: whoever reads them has to know.
+const load = loadavg()[0]!.toFixed(1)
 const pages: string[] = []
 for (const [name, run] of Object.entries(benchmarks)) {
   if (asked.length > 0 && !asked.includes(name)) continue
@@ -49,7 +51,7 @@ const page = [
   '',
   `Machine: ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}.`,
   `Node ${process.versions.node}, ${execFileSync('qemu-img', ['--version'], { encoding: 'utf8' }).split('\n')[0] ?? 'qemu-img'}.`,
-  `Date: ${new Date().toISOString().slice(0, 10)}.`,
+  `Date: ${new Date().toISOString().slice(0, 10)}. Load average when it began: ${load}.`,
   '',
   ...pages,
 ].join('\n')

@@ -30,10 +30,12 @@ export async function benchSnapshots(): Promise<Table[]> {
     const lite = await BoxLite.open({ homeDir: scratch.path('home') })
     const published = await publishedSide(scratch, 'image.qcow2')
     const written = await bytesOf(scratch.path('locked-home'), id('box'))
+    const promises = await bareSide('bare node:fs, promises', scratch.path('bare'), written, false)
+    const blocking = await bareSide('bare node:fs, blocking', scratch.path('bare-blocking'), written, true)
     const sides: SteppedSide<SnapshotStep>[] = [
       locked.side,
-      await bareSide('bare node:fs, promises', scratch.path('bare'), written, false),
-      await bareSide('bare node:fs, blocking', scratch.path('bare-blocking'), written, true),
+      promises,
+      blocking,
       await publicSide(lite, scratch.path('image.qcow2')),
       ...('side' in published ? [published.side] : []),
       qemuSide(scratch),
@@ -41,6 +43,7 @@ export async function benchSnapshots(): Promise<Table[]> {
     const measured = await compareSteps(sides, rounds, scratch.settle)
     await lite.close()
     await locked.close()
+    for (const bare of [promises, blocking]) await bare.close()
     if ('close' in published) published.close()
     const notMeasured = 'reason' in published ? ` The published runtime could not be measured here: ${published.reason}.` : ''
     const text = `A disk of 10 GiB with 64 MiB of data. Target: at most ${target} times the bare script with promises.`
