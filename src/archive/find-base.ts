@@ -27,12 +27,25 @@ const SUFFIX = '.json'
 
 /**
  * The image whose base has the content that the manifest's first layer had; `not_found` where there is none. Every image of
- * that size is read until one fits: a name or a size alone is no proof. A damaged image record is `corrupt`.
+ * that size is read until one fits: a name or a size alone is no proof. A damaged image record is `corrupt`. The home is shared
+ * meanwhile, so that nothing is collected that is being read; `busy` while someone is alone in it.
  */
-export async function findBase(core: Core, store: Store, manifest: Manifest, { chains, sha256, progress }: BaseReading): Promise<FoundBase> {
+export async function findBase(core: Core, store: Store, manifest: Manifest, reading: BaseReading): Promise<FoundBase> {
+  const shared = await store.lock({ kind: 'home', mode: 'shared' })
+  if (shared === null) {
+    throw new BoxLiteError('busy', 'the home is in use by another process or tab', { remedy: 'Try again when the other process or tab is done.' })
+  }
+  try {
+    return await findAmongImages(core, store, manifest, reading)
+  } finally {
+    await shared.release()
+  }
+}
+
+async function findAmongImages(core: Core, store: Store, manifest: Manifest, { chains, sha256, progress }: BaseReading): Promise<FoundBase> {
   const [wanted] = manifest.layers
   for (const name of await store.list('images')) {
-    if (!name.endsWith(SUFFIX)) continue
+    if (!/^[0-9a-f]{64}\.json$/.test(name)) continue
     const image = name.slice(0, -SUFFIX.length)
     const bytes = await store.readRecord('images', image)
     if (bytes === null) continue

@@ -48,6 +48,17 @@ describe('an archive without its base', () => {
     expect((await exported(home, box)).includes('basebase')).toBe(true)
   })
 
+  it('looks for its base in a home that nobody collects meanwhile', async () => {
+    const home = new TestHome()
+    const archive = await exported(home, await makeBoxOnImage(home, baseContent), { withoutBase: true })
+    const other = new TestHome()
+    const alone = await other.store.lock({ kind: 'home', mode: 'exclusive' })
+    await expect(imported(other, archive)).rejects.toMatchObject({ code: 'busy' })
+    await alone?.release()
+    await expect(imported(other, archive)).rejects.toMatchObject({ code: 'not_found' })
+    expect(await other.store.lock({ kind: 'home', mode: 'exclusive' })).not.toBeNull()
+  })
+
   it('is refused for a box that stands on nothing but its own', async () => {
     const home = new TestHome()
     await expect(exported(home, await makeSmallBox(home), { withoutBase: true })).rejects.toMatchObject({ code: 'unsupported' })
