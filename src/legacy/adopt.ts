@@ -10,6 +10,7 @@ import { Core } from '../core/core.ts'
 import type { Codec } from '../disk/codec.ts'
 import { BoxLiteError } from '../error.ts'
 import type { LayerFile } from '../host.ts'
+import { checkName } from '../name.ts'
 import type { NewLayer } from '../operation/operation.ts'
 import type { BoxRecord, SnapshotRecord } from '../operation/record.ts'
 import { perform, type PerformHost } from '../perform.ts'
@@ -45,6 +46,8 @@ export interface Adoption {
  */
 export async function adoptBox(host: PerformHost, home: OldHome, boxId: string, options: AdoptOptions): Promise<Adoption> {
   const core = await Core.create()
+  // Before it becomes part of a path.
+  checkName(core, 'Box', boxId)
   const evidence = await home.evidenceOfMachine(boxId)
   if (evidence !== null) {
     throw new BoxLiteError('busy', `box '${boxId}' of the old home may be running: ${evidence}`, {

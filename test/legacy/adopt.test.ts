@@ -179,6 +179,17 @@ describe('adoption', () => {
     expect((await adopt(old, new TestHome())).record.name).toBe(old.box)
   })
 
+  it('never looks outside the boxes for one', async () => {
+    await using old = new OldHome()
+    makeOldBox(old)
+    old.write('shim.pid', 'garbage')
+    const home = await openOldHome(old.root)
+    for (const id of ['..', '../boxes', 'a/b', '']) {
+      await expect(adoptBox(new TestHome().host, home, id, { newId, nowMs: 1 })).rejects.toMatchObject({ code: 'invalid_argument' })
+    }
+    await home.files.close()
+  })
+
   it('leaves nothing in the new home when the old one cannot be read', async () => {
     await using old = new OldHome()
     makeOldBox(old)
