@@ -37,7 +37,7 @@ namespace Phase {
 }
 
 /** Asks the machine of `box` something. */
-export function machineEffect(effect: i32, next: i32): i32 {
+function machineEffect(effect: i32, next: i32): i32 {
   return toMachine(effect, box.id, box.machine, box.machineBytes, next)
 }
 

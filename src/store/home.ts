@@ -13,7 +13,7 @@ export const HOME_VERSION = 1
 const FORMAT_LIMIT_BYTES = 4096
 const directories = ['boxes', 'images', 'layers', 'states'] as const
 /** Everything that may stand in a home's root, beside temporary files of `format`. */
-export const homeNames: ReadonlySet<string> = new Set<string>(['format', 'run', ...directories])
+const homeNames: ReadonlySet<string> = new Set<string>(['format', 'run', ...directories])
 
 /** Makes the root of `files` a home, or checks that it is one. `nonce` names a temporary file; no other process uses it. */
 export async function openHome(files: FileSystem, nonce: string): Promise<void> {
@@ -61,7 +61,7 @@ async function createHome(files: FileSystem, nonce: string): Promise<void> {
 }
 
 /** A `format` that was being written when its process died. */
-export function isFormatTemporary(name: string): boolean {
+function isFormatTemporary(name: string): boolean {
   return /^format\.[0-9a-z]+\.tmp$/.test(name)
 }
 
