@@ -49,8 +49,12 @@ describe('remembered heads', () => {
     const home = await longChain(heads)
     // As if a thousand layers had lain below a frozen one.
     const frozen = heads.get(layer(135))!
-    const backing = Buffer.from(frozen.bytes).indexOf(layer(133))
-    const headOn = (below: string) => ({ ...frozen, bytes: Uint8Array.from(Buffer.from(frozen.bytes).fill(below, backing, backing + below.length)) })
+    const backing = new TextDecoder('latin1').decode(frozen.bytes).indexOf(layer(133))
+    const headOn = (below: string) => {
+      const bytes = frozen.bytes.slice()
+      bytes.set(new TextEncoder().encode(below), backing)
+      return { ...frozen, bytes }
+    }
     heads.put(layer(135), headOn(layer(5000)))
     for (let i = 0; i < 1000; i++) heads.put(layer(5000 + i), headOn(layer(5001 + i)))
     await home.run(snapshotCreate(500, 'more'), { heads })
