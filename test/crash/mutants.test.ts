@@ -29,6 +29,7 @@ const SURVIVORS: Readonly<Record<string, string>> = {
   'holds back store remove': 'only what nothing reaches is removed: sooner or later is the same',
   'leaves out store remove': 'what stays is garbage for the next collection',
   'leaves out machine freeze': 'a guest that does not freeze has its disk caught as a power cut would leave it, which is whole',
+  'holds back machine pause': 'what a guest issues between drain and pause is acknowledged to nobody: it goes to the new layer with the machine',
   'holds back machine resume': 'a guest that is thawed before it is resumed runs a moment later',
 }
 
