@@ -1,7 +1,7 @@
 // Checking an image of 1 TiB, of which 64 GiB are allocated: metadata only, the data itself is a hole.
 
 import { checkImage } from '../src/disk/check.ts'
-import { compare, ms, time, verdict, type Table } from './harness.ts'
+import { compare, sideCells, time, verdict, type Table } from './harness.ts'
 import { inScratch, qemuStart } from './scratch.ts'
 
 const rounds = 5
@@ -35,14 +35,7 @@ export async function benchCheck(): Promise<Table> {
       title: 'Check of a 1 TiB image with 64 GiB allocated',
       text: `Metadata only: the allocated clusters are holes. Target: at most ${target} times qemu-img. Medians of ${rounds}.`,
       head: ['side', 'median', 'fastest', 'slowest', 'ratio', `target ${target}x`],
-      rows: sides.map((side, index) => [
-        side.name,
-        ms(side.medianMs),
-        ms(side.fastestMs),
-        ms(side.slowestMs),
-        side.ratio.toFixed(2),
-        index === 0 ? verdict(side.ratio, target) : '',
-      ]),
+      rows: sides.map((side, index) => [...sideCells(side), index === 0 ? verdict(side.ratio, target) : '']),
     }
   })
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { nodeCodec } from '../hosts/node/codec.ts'
 import { convertToImage, convertToRaw } from '../src/disk/convert.ts'
 import { Disk } from '../src/disk/disk.ts'
-import { compare, ms, time, verdict, type Side, type Table } from './harness.ts'
+import { compare, sideCells, time, verdict, type Side, type Table } from './harness.ts'
 import { inScratch, qemuStart, type Scratch } from './scratch.ts'
 
 const dataBytes = 256 * 2 ** 20
@@ -43,7 +43,7 @@ export async function benchConvert(): Promise<Table[]> {
         head: ['side', 'median', 'fastest', 'slowest', 'ratio', 'target'],
         rows: [...commands, ...processes].map((side, index) => {
           const target = targets[index]
-          const cells = [side.name, ms(side.medianMs), ms(side.fastestMs), ms(side.slowestMs), side.ratio.toFixed(2)]
+          const cells = sideCells(side)
           return [...cells, typeof target === 'number' ? `${target}x ${verdict(side.ratio, target)}` : '']
         }),
       })

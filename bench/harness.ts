@@ -94,6 +94,11 @@ export function mib(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`
 }
 
+/** What every table says of a side: name, median, fastest, slowest, ratio. */
+export function sideCells(side: Measured): string[] {
+  return [side.name, ms(side.medianMs), ms(side.fastestMs), ms(side.slowestMs), side.ratio.toFixed(2)]
+}
+
 /** Whether a number is at most its target, for a table. */
 export function verdict(value: number, target: number): string {
   return value <= target ? 'met' : '**missed**'

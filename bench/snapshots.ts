@@ -8,7 +8,7 @@ import { BoxLite } from '../hosts/node/index.ts'
 import { Core } from '../src/core/core.ts'
 import { perform, type PerformHost } from '../src/perform.ts'
 import { bareSide, type SnapshotStep, type Written } from './bare-snapshots.ts'
-import { compareSteps, ms, time, verdict, type SteppedSide, type Table } from './harness.ts'
+import { compareSteps, sideCells, time, verdict, type SteppedSide, type Table } from './harness.ts'
 import { publishedSide } from './published.ts'
 import { inScratch, type Scratch } from './scratch.ts'
 
@@ -51,14 +51,7 @@ export async function benchSnapshots(): Promise<Table[]> {
       title: titles[step],
       text: `${text} Medians of ${rounds}.${notMeasured}`,
       head: ['side', 'median', 'fastest', 'slowest', 'ratio', `target ${target}x`],
-      rows: measured[step].map((side, index) => [
-        side.name,
-        ms(side.medianMs),
-        ms(side.fastestMs),
-        ms(side.slowestMs),
-        side.ratio.toFixed(2),
-        index === 0 ? verdict(side.ratio, target) : '',
-      ]),
+      rows: measured[step].map((side, index) => [...sideCells(side), index === 0 ? verdict(side.ratio, target) : '']),
     }))
   })
 }

@@ -43,12 +43,6 @@ export function idAt(index: u32): usize {
   return ids + <usize>index * ID_BYTES
 }
 
-/** Starts over with the first box. */
-export function rewindBoxes(): void {
-  started = false
-  count = 0
-}
-
 function isRecordName(name: usize, bytes: u32): bool {
   return bytes == ID_BYTES + SUFFIX_BYTES && isId(name, ID_BYTES) && startsWith(name + ID_BYTES, SUFFIX_BYTES, '.json')
 }

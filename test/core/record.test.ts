@@ -5,20 +5,11 @@ import { Core } from '../../src/core/core.ts'
 import { Place } from '../../src/operation/abi.ts'
 import { readBoxRecord, readImageRecord } from '../../src/operation/read-record.ts'
 import { clone, digest, Home, id, layer, makeBox, snapshotCreate, snapshotRestore } from './operation-home.ts'
+import { crc32c } from '../crc32c.ts'
 
 const core = await Core.create()
 const encoder = new TextEncoder()
 const runs = Number(globalThis.process?.env?.['BOXLITE_FUZZ_RUNS'] ?? 500)
-
-/** CRC-32C, bit by bit (RFC 3720, appendix B.4). */
-function crc32c(bytes: Uint8Array): number {
-  let crc = 0xffff_ffff
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f6_3b78 : crc >>> 1
-  }
-  return ~crc >>> 0
-}
 
 /** A record of this text, which ends where the checksum begins, with a right checksum. */
 function sealed(text: string): Uint8Array {

@@ -7,6 +7,7 @@ import { Core } from '../../src/core/core.ts'
 import type { Operation } from '../../src/operation/operation.ts'
 import type { BoxRecord } from '../../src/operation/record.ts'
 import { perform } from '../../src/perform.ts'
+import { crc32c } from '../crc32c.ts'
 
 export const id = (letter: string): string => letter.repeat(32)
 const nowMs = 1_790_000_000_000
@@ -117,14 +118,4 @@ function editRecord(folder: string, boxId: string, change: Partial<BoxRecord>): 
   const { check: _check, ...fields } = { ...readRecord(folder, boxId), ...change }
   const text = `${JSON.stringify(fields).slice(0, -1)},`
   writeFileSync(recordPath(folder, boxId), `${text}"check":"${crc32c(new TextEncoder().encode(text)).toString(16).padStart(8, '0')}"}`)
-}
-
-/** CRC-32C (RFC 3720, appendix B.4), bit by bit: nothing in common with the core's. */
-function crc32c(bytes: Uint8Array): number {
-  let crc = 0xffff_ffff
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f6_3b78 : crc >>> 1
-  }
-  return ~crc >>> 0
 }
