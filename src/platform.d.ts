@@ -11,6 +11,12 @@ declare class TextDecoder {
 }
 declare function atob(text: string): string
 declare function btoa(text: string): string
+interface PlatformTimer {
+  /** Of Node alone: the timer does not keep the process. */
+  unref?(): unknown
+}
+declare function setTimeout(call: () => void, milliseconds: number): PlatformTimer
+declare function clearTimeout(timer: PlatformTimer | undefined): void
 interface AbortSignal {
   readonly aborted: boolean
   // The platforms' own types say any, and an interface that is declared twice must agree.

@@ -2,9 +2,9 @@
 //
 // A socket's file stays when its owner dies, so a name that exists proves nothing; only an answer does. No name is
 // ever used twice: each contender listens first, then shows itself as `<latch>.<token>`, then calls everyone else who
-// shows there. A name that does not answer is dead for good, and anyone may unlink it.
+// shows there. A name where nobody listens is dead for good, and anyone may unlink it.
 //
-//   listen at <token> - rename to <latch>.<token> - call the others: no answer: unlink the name
+//   listen at <token> - rename to <latch>.<token> - call the others: nobody   : unlink the name
 //                                                                    held      : withdraw
 //                                                                    trying    : the greater token withdraws,
 //                                                                                the smaller one waits for it
@@ -17,26 +17,26 @@ import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
-import type { Latches } from '../../src/store/latch-locks.ts'
+import type { Answer, Latches } from '../../src/store/latch-locks.ts'
 import { fileCall } from './file-call.ts'
 import { latchHash } from './named-latches.ts'
-import { call, isListening, listen } from './socket.ts'
+import { answers, HELD, listen, SOON } from './socket.ts'
 
-const HELD = 'h'
 const TRYING = 't'
 
 /** `directory` is short (a socket's path ends at 104 bytes); it is made where it is missing and must be the caller's own. */
 export function createDirectoryLatches(home: string, directory: string): Latches {
   return {
-    async take(name) {
+    async take(name, answer) {
       await claim(directory)
-      const contender = await Contender.show(directory, latchHash(home, name, 40))
+      const contender = await Contender.show(directory, latchHash(home, name, 40), answer)
       return (await contender.prevails()) ? { release: () => contender.withdraw() } : null
     },
     async isTaken(name) {
       await claim(directory)
       const shown = await others(directory, latchHash(home, name, 40), '')
-      return (await Promise.all(shown.map((other) => isListening(join(directory, other))))).includes(true)
+      const stays = (said: string): boolean => said.includes(HELD) || said.includes(TRYING)
+      return (await Promise.all(shown.map((other) => answers(join(directory, other), stays)))).includes(true)
     },
   }
 }
@@ -46,16 +46,18 @@ class Contender {
   readonly #latch: string
   readonly #token = randomBytes(8).toString('hex')
   readonly #callers = new Set<Socket>()
+  readonly #knocked: () => Answer
   #held = false
   #server: Server | null = null
 
-  private constructor(directory: string, latch: string) {
+  private constructor(directory: string, latch: string, knocked: () => Answer) {
     this.#directory = directory
     this.#latch = latch
+    this.#knocked = knocked
   }
 
-  static async show(directory: string, latch: string): Promise<Contender> {
-    const contender = new Contender(directory, latch)
+  static async show(directory: string, latch: string, knocked: () => Answer = () => 'stays'): Promise<Contender> {
+    const contender = new Contender(directory, latch, knocked)
     const hidden = join(directory, contender.#token)
     contender.#server = await listen(hidden, (caller) => contender.#answer(caller))
     try {
@@ -85,10 +87,11 @@ class Contender {
     return true
   }
 
+  /** From the first step on nobody answers here; then the name goes. */
   async withdraw(): Promise<void> {
-    await remove(this.#path)
     this.#server?.close()
     for (const caller of this.#callers) caller.destroy()
+    await remove(this.#path)
   }
 
   get #path(): string {
@@ -96,33 +99,29 @@ class Contender {
   }
 
   #answer(caller: Socket): void {
-    if (this.#held) {
-      caller.end(HELD)
-      return
+    const answer = this.#held ? this.#knocked() : 'soon'
+    switch (answer) {
+      case 'stays':
+        caller.end(HELD)
+        break
+      case 'soon':
+        this.#callers.add(caller)
+        caller.once('close', () => this.#callers.delete(caller))
+        caller.write(this.#held ? SOON : TRYING)
+        break
+      case 'goes':
+        // Nobody is there any more when the caller calls again; a name that could not be removed is anybody's to remove.
+        this.withdraw().catch(() => undefined)
+        caller.destroy()
     }
-    this.#callers.add(caller)
-    caller.once('close', () => this.#callers.delete(caller))
-    caller.write(TRYING)
   }
 
   async #outlasts(other: string): Promise<boolean> {
     const path = join(this.#directory, other)
-    const socket = await call(path)
-    if (socket === null) {
-      await remove(path)
-      return true
-    }
     const greater = other > `${this.#latch}.${this.#token}`
-    let lost = false
-    socket.setEncoding('latin1')
-    socket.on('data', (said: string) => {
-      lost ||= said.includes(HELD) || !greater
-      if (lost) socket.destroy()
-    })
-    // An end that is not orderly is the other's end all the same.
-    socket.on('error', () => socket.destroy())
-    await new Promise((resolve) => socket.once('close', resolve))
-    return !lost
+    if (await answers(path, (said) => !greater || said.includes(HELD) || said.includes(SOON))) return false
+    await remove(path)
+    return true
   }
 }
 

@@ -2,8 +2,9 @@
 // one is listening there; there is no file, nothing is left over, and the name is free the moment its owner dies.
 
 import { createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { Latches } from '../../src/store/latch-locks.ts'
-import { isListening, listen } from './socket.ts'
+import { answers, HELD, listen, SOON } from './socket.ts'
 
 // All of sockaddr_un.sun_path. An abstract name has no end but its length, and Node 20 pads a shorter one with zeros
 // while later Nodes do not: two Nodes would lock past each other. A longer one is cut silently, or refused.
@@ -13,17 +14,33 @@ const ABSTRACT_NAME_BYTES = 108
 export function createNamedLatches(home: string): Latches {
   const address = process.platform === 'win32' ? pipeName : abstractName
   return {
-    async take(name) {
-      const server = await listen(address(home, name), (caller) => caller.destroy())
+    async take(name, answer = () => 'stays') {
+      const waiting = new Set<Socket>()
+      const server = await listen(address(home, name), (caller, own) => {
+        switch (answer()) {
+          case 'stays':
+            caller.end(HELD)
+            break
+          case 'soon':
+            waiting.add(caller)
+            caller.once('close', () => waiting.delete(caller))
+            caller.write(SOON)
+            break
+          case 'goes':
+            own.close()
+            caller.destroy()
+        }
+      })
       if (server === null) return null
       return {
         async release() {
           // The name is free when this returns; callers that are still connected hold nothing.
           server.close()
+          for (const caller of waiting) caller.destroy()
         },
       }
     },
-    isTaken: (name) => isListening(address(home, name)),
+    isTaken: (name) => answers(address(home, name), (said) => said.includes(HELD)),
   }
 }
 

@@ -7,7 +7,13 @@
 //
 // Each side first makes itself seen and then looks, so of a sharer and an excluder that meet at least one sees the
 // other, whatever the order of their steps; both may give way, both never win. `isTaken` may miss a latch that is
-// being taken at that moment, but never one whose `take` had answered.
+// being taken at that moment, but never one whose `take` had answered. An excluder is told at once; a sharer waits at the
+// gate for a moment, for an excluder that found somebody in the home, or has little to do there.
+//
+// A process keeps its slot for its next sharer: then sharing takes no step at all. To look at a slot is to knock there. Its
+// owner, unless it is sharing, gives it up before it answers, in one step that no sharer of its own can fall into, and has
+// to look at the gate again the next time. So a slot that was kept since its owner looked at the gate still proves that no
+// excluder has won, and an idle process is in no one's way.
 
 import type { Held, LockScope } from '../host.ts'
 import type { LockService } from './lock-service.ts'
@@ -16,11 +22,17 @@ export interface Latch {
   release(): Promise<void>
 }
 
+/**
+ * What an owner answers to a knock: it stays; it will not be long, and who knocks may wait for it; or it goes: then the latch is
+ * given up in the same step.
+ */
+export type Answer = 'stays' | 'soon' | 'goes'
+
 /** What a host supplies: names that one owner at a time can take. */
 export interface Latches {
-  /** Null when someone has it, in this process or another. */
-  take(name: string): Promise<Latch | null>
-  /** Whether someone has it, whose `take` had answered before this was asked. */
+  /** Null when someone has it, in this process or another. `answer` is asked at each knock; without it the owner stays. */
+  take(name: string, answer?: () => Answer): Promise<Latch | null>
+  /** Knocks: whether someone has it, whose `take` had answered before this was asked, and does not give it up, or not soon. */
   isTaken(name: string): Promise<boolean>
 }
 
@@ -28,14 +40,18 @@ export interface Latches {
 export const HOME_SLOTS = 64
 
 const GATE = 'home'
+// A process that is stopped answers no knock. What it keeps stands in an excluder's way, so it keeps nothing for long.
+const KEPT_MS = 10_000
 
 export class LatchLocks implements LockService {
   readonly #latches: Latches
   readonly #slots: readonly string[]
   readonly #held = new Set<Latch>()
-  // One slot serves every sharer of this process.
+  // One slot serves every sharer of this process: being taken, and then taken.
   #slot: Promise<Latch | null> | null = null
+  #kept: Latch | null = null
   #sharers = 0
+  #idle: PlatformTimer | undefined
 
   /** `firstSlot` is where this process begins to look for a free slot; any number, best a different one in each process. */
   constructor(latches: Latches, firstSlot: number, slotCount: number = HOME_SLOTS) {
@@ -54,46 +70,71 @@ export class LatchLocks implements LockService {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#idle)
     const held = [...this.#held]
     this.#held.clear()
+    this.#slot = this.#kept = null
     for (const latch of held) await latch.release()
   }
 
   async #share(): Promise<Held | null> {
     this.#sharers++
-    this.#slot ??= this.#takeSlot()
+    clearTimeout(this.#idle)
+    const slot = (this.#slot ??= this.#takeSlot())
+    let latch: Latch | null = null
     try {
-      const latch = await this.#slot
-      if (latch !== null) return this.#heldUntil(latch, () => this.#unshare())
-    } catch (error) {
-      await this.#unshare()
-      throw error
+      latch = await slot
+    } finally {
+      if (latch === null) {
+        this.#sharers--
+        if (this.#slot === slot) this.#slot = null
+      }
     }
-    await this.#unshare()
-    return null
+    return latch === null ? null : this.#heldUntil(latch, async () => this.#unshare())
   }
 
-  async #unshare(): Promise<void> {
+  #unshare(): void {
     if (--this.#sharers > 0) return
-    const slot = this.#slot
-    this.#slot = null
-    const latch = await slot?.catch(() => null)
-    if (latch !== null && latch !== undefined && this.#held.delete(latch)) await latch.release()
+    const latch = this.#kept
+    this.#idle = setTimeout(() => {
+      // A release that fails has let go all the same; what it leaves behind is nobody's.
+      if (latch !== null && this.#gaveUp(latch)) latch.release().catch(() => undefined)
+    }, KEPT_MS)
+    // Nothing that is only kept keeps the process.
+    this.#idle.unref?.()
   }
 
   async #takeSlot(): Promise<Latch | null> {
-    for (const slot of this.#slots) {
-      const latch = await this.#latches.take(slot)
-      if (latch === null) continue
-      if (await this.#seesOther(latch, [GATE])) return null
-      this.#held.add(latch)
-      return latch
+    const latch = await this.#anySlot()
+    if (latch === null || (await this.#seesOther(latch, [GATE]))) return null
+    this.#held.add(latch)
+    this.#kept = latch
+    return latch
+  }
+
+  async #anySlot(): Promise<Latch | null> {
+    for (const knocking of [false, true]) {
+      for (const slot of this.#slots) {
+        // Where every slot has its owner, those who only keep theirs give way.
+        if (knocking && (await this.#latches.isTaken(slot))) continue
+        let latch: Latch | null = null
+        latch = await this.#latches.take(slot, () => (this.#gaveUp(latch) ? 'goes' : 'stays'))
+        if (latch !== null) return latch
+      }
     }
     return null
   }
 
+  /** Forgets the slot, unless it is being taken or in use. */
+  #gaveUp(latch: Latch | null): boolean {
+    if (latch === null || latch !== this.#kept || this.#sharers > 0) return false
+    this.#held.delete(latch)
+    this.#slot = this.#kept = null
+    return true
+  }
+
   async #exclude(): Promise<Latch | null> {
-    const gate = await this.#latches.take(GATE)
+    const gate = await this.#latches.take(GATE, () => 'soon')
     return gate === null || (await this.#seesOther(gate, this.#slots)) ? null : gate
   }
 

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDirectoryLatches } from '../../hosts/node/directory-latches.ts'
+import { BoxLite } from '../../hosts/node/index.ts'
 import { createNamedLatches } from '../../hosts/node/named-latches.ts'
 import { isBoxLiteError } from '../../src/error.ts'
-import { LatchLocks, type Latches } from '../../src/store/latch-locks.ts'
+import { HOME_SLOTS, LatchLocks, type Latches } from '../../src/store/latch-locks.ts'
 import { Child } from './child.ts'
 
 let directory: string
@@ -34,6 +35,59 @@ for (const [kind, create] of Object.entries(kinds)) {
     expect((await child.line()) ?? (await child.end())).toBe('ready')
     return child
   }
+
+  /** A process of its own that shares the home, with so many slots to choose from. */
+  async function sharer(slots: number): Promise<(line: 'share' | 'leave') => Promise<string | null>> {
+    const child = new Child('sharer.mjs', kind, home, join(directory, 'locks'), String(slots))
+    children.push(child)
+    expect((await child.line()) ?? (await child.end())).toBe('ready')
+    return (line) => {
+      child.say(line)
+      return child.line()
+    }
+  }
+
+  describe(`a home lock that is kept (${kind})`, () => {
+    it('gives way to who wants to be alone, unless it is in use', async () => {
+      const locks = new LatchLocks(create(), 0)
+      const say = await sharer(HOME_SLOTS)
+      for (let round = 0; round < 3; round++) {
+        expect(await say('share')).toBe('shared')
+        expect(await locks.take({ kind: 'home', mode: 'exclusive' })).toBeNull()
+        expect(await say('leave')).toBe('left')
+        const alone = await locks.take({ kind: 'home', mode: 'exclusive' })
+        expect(alone).not.toBeNull()
+        expect(await say('share')).toBe('busy')
+        await alone!.release()
+      }
+    })
+
+    it('gives way to one more sharer where every slot has an owner', async () => {
+      const locks = new LatchLocks(create(), 0, 1)
+      const say = await sharer(1)
+      expect(await say('share')).toBe('shared')
+      expect(await locks.take({ kind: 'home', mode: 'shared' })).toBeNull()
+      expect(await say('leave')).toBe('left')
+      const mine = await locks.take({ kind: 'home', mode: 'shared' })
+      expect(mine).not.toBeNull()
+      expect(await say('share')).toBe('busy')
+      await mine!.release()
+      expect(await say('share')).toBe('shared')
+      await locks.close()
+    })
+
+    it('of a stopped process stays its own, and goes with the process', async () => {
+      const locks = new LatchLocks(create(), 0)
+      const say = await sharer(HOME_SLOTS)
+      expect(await say('share')).toBe('shared')
+      expect(await say('leave')).toBe('left')
+      children[0]!.process.kill('SIGSTOP')
+      expect(await locks.take({ kind: 'home', mode: 'exclusive' })).toBeNull()
+      await children[0]!.kill()
+      expect(await locks.take({ kind: 'home', mode: 'exclusive' })).not.toBeNull()
+      await locks.close()
+    })
+  })
 
   describe(`a latch (${kind})`, () => {
     it('that another process has cannot be taken, until that process is killed: then at once', async () => {
@@ -88,12 +142,31 @@ for (const [kind, create] of Object.entries(kinds)) {
       for (const held of shared) await held!.release()
       expect(await one.take({ kind: 'home', mode: 'exclusive' })).not.toBeNull()
       expect(await two.take({ kind: 'home', mode: 'shared' })).toBeNull()
+      const waits = two.take({ kind: 'home', mode: 'shared' })
       await one.close()
-      expect(await two.take({ kind: 'home', mode: 'shared' })).not.toBeNull()
+      expect(await waits).not.toBeNull()
       await two.close()
     })
   })
 }
+
+describe('an open home', () => {
+  it('that does nothing is pruned by another process, and goes on', async () => {
+    const lite = await BoxLite.open({ homeDir: home })
+    await lite.create({ name: 'box', diskSizeGb: 2 ** -10 })
+    const child = new Child('open-home.mjs', home, 'box')
+    children.push(child)
+    expect((await child.line()) ?? (await child.end())).toBe('ready')
+    for (const name of ['one', 'two']) {
+      child.say(name)
+      expect(await child.line()).toBe(`made ${name}`)
+      const box = (await lite.get('box'))!
+      await box.snapshot.remove(name)
+      expect((await lite.prune()).merged).toBe(1)
+    }
+    await lite.close()
+  })
+})
 
 describe.runIf(process.platform === 'linux')('a named latch on Linux', () => {
   it('is an abstract socket whose name fills its field: every Node binds the same', async () => {
