@@ -11,7 +11,7 @@ import { inScratch, qemuStart, type Scratch } from './scratch.ts'
 
 const dataBytes = 256 * 2 ** 20
 const rounds = 5
-const command = fileURLToPath(new URL('../hosts/node/cli/main.js', import.meta.url))
+const command = fileURLToPath(new URL('../hosts/node/cli/boxlite.js', import.meta.url))
 
 type Format = 'raw' | 'qcow2'
 

@@ -1,13 +1,16 @@
-// `npm run build`: the core, then TypeScript. What an earlier build left of a source that is gone goes first: npm would
+// `npm run build`: the core, then TypeScript, then the command. What an earlier build left of a source that is gone goes first: npm would
 // pack it, and a test could load it.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { bundleCommand, commandFile } from './bundle-command.mjs'
 import { root, run, tool } from './run.mjs'
 
 /** Builds everything; resolves with an exit code. */
 export async function build() {
   removeOrphans()
-  return (await run(process.execPath, ['scripts/build-core.mjs'])) || (await run(tool('tsc'), ['-b']))
+  const code = (await run(process.execPath, ['scripts/build-core.mjs'])) || (await run(tool('tsc'), ['-b']))
+  if (code === 0) await bundleCommand()
+  return code
 }
 
 function removeOrphans() {
@@ -16,7 +19,7 @@ function removeOrphans() {
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     const built = join(entry.parentPath, entry.name)
     const source = join(root, relative(dist, built)).replace(/(?:\.d\.ts|\.js)$/, '.ts')
-    if (entry.isFile() && !built.endsWith('.wasm') && !existsSync(source)) rmSync(built)
+    if (entry.isFile() && built !== commandFile && !built.endsWith('.wasm') && !existsSync(source)) rmSync(built)
   }
 }
 

@@ -1,6 +1,6 @@
 // The package as npm makes it: what is in it, and that it works where nothing else is.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,8 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
   bin: Record<string, string>
 }
 
+const commandFile = manifest.bin['boxlite']!
+
 let folder: string
 let packed: { filename: string; files: { path: string }[] }
 
@@ -23,6 +25,7 @@ function npm(args: readonly string[], cwd: string): string {
 }
 
 beforeAll(() => {
+  execFileSync(process.execPath, ['scripts/bundle-command.mjs'], { cwd: root })
   folder = mkdtempSync(join(tmpdir(), 'boxlite-package-'))
   packed = (JSON.parse(npm(['pack', '--json', '--pack-destination', folder], root)) as [typeof packed])[0]
 })
@@ -35,7 +38,7 @@ describe('the package', () => {
     // Nothing of the tests, and nothing left over from a source that is gone.
     const orphans = packed.files
       .map(({ path }) => path)
-      .filter((path) => path.startsWith('dist/') && !path.endsWith('.wasm'))
+      .filter((path) => path.startsWith('dist/') && !path.endsWith('.wasm') && path !== commandFile)
       .filter((path) => !existsSync(join(root, path.replace(/^dist\//, '').replace(/(?:\.d\.ts|\.js)$/, '.ts'))))
     expect(orphans).toEqual([])
   })
@@ -61,7 +64,21 @@ describe('the package', () => {
     const answer = JSON.parse(execFileSync(process.execPath, ['try.mjs'], { cwd: folder, encoding: 'utf8' })) as { same: boolean; names: string[] }
     expect(answer.same).toBe(true)
     expect(answer.names).toContain('isBoxLiteError')
-    const command = execFileSync(join(folder, 'node_modules/.bin/boxlite'), ['--version'], { encoding: 'utf8' })
-    expect(command).toContain(manifest.version)
+    const command = (...args: string[]): string => execFileSync(join(folder, 'node_modules/.bin/boxlite'), args, { cwd: folder, encoding: 'utf8' })
+    expect(command('--version')).toContain(manifest.version)
+    command('disk', 'create', 'disk.qcow2', '1M')
+    command('disk', 'convert', '--target-format=raw', 'disk.qcow2', 'disk.raw')
+    expect(statSync(join(folder, 'disk.raw')).size).toBe(1 << 20)
+    command('create', 'web', '--disk=disk.raw', '--home=home')
+    expect(command('ls', '--home=home')).toContain('web')
+  })
+})
+
+describe('the command', () => {
+  it('is one file that finds nothing by its own place but the library and the package’s manifest', () => {
+    const source = readFileSync(join(root, commandFile), 'utf8')
+    const outside = source.match(/(?:^import .* from |\bimport\()"(?!node:)[^"]*"/gm)?.map((text) => /"(.*)"/.exec(text)![1])
+    expect(outside?.sort()).toEqual(['../index.js', 'fzstd'])
+    expect(source.match(/\bimport\.meta\b/g)?.length).toBe(1)
   })
 })

@@ -18,6 +18,8 @@ export class Terminal {
   readonly #streams: TerminalStreams
   readonly #stop = new AbortController()
   #outputError: NodeJS.ErrnoException | null = null
+  // Made when it is first asked for; most commands never do.
+  #stdin: NodeJS.ReadStream | null = null
 
   constructor(streams: TerminalStreams) {
     this.#streams = streams
@@ -76,7 +78,7 @@ export class Terminal {
 
   /** The bytes of standard input, as they come. */
   async *readBytes(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { stdin } = this.#streams
+    const stdin = (this.#stdin ??= this.#streams.stdin)
     const stop = (): void => void stdin.destroy(this.signal.reason as Error)
     this.signal.throwIfAborted()
     this.signal.addEventListener('abort', stop, { once: true })
@@ -96,7 +98,7 @@ export class Terminal {
   async finish(): Promise<void> {
     if (this.#outputError === null) await new Promise<void>((resolve) => this.#streams.stdout.write('', () => resolve()))
     // An open pipe on standard input would keep the process alive.
-    this.#streams.stdin.destroy()
+    this.#stdin?.destroy()
   }
 
   #write(text: string): void {
