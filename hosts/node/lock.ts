@@ -4,16 +4,19 @@
 
 import { stat } from 'node:fs/promises'
 import type { LockService } from '../../src/store/lock-service.ts'
-import { LatchLocks } from '../../src/store/latch-locks.ts'
+import { type Latches, LatchLocks } from '../../src/store/latch-locks.ts'
 import { createDirectoryLatches } from './directory-latches.ts'
 import { createNamedLatches } from './named-latches.ts'
 
 /** The locks of the home in the existing directory `root`. */
 export async function createNodeLocks(root: string): Promise<LockService> {
   const { dev, ino } = await stat(root, { bigint: true })
-  const home = `${dev}:${ino}`
-  const latches = hasKernelNames() ? createNamedLatches(home) : createDirectoryLatches(home, `/tmp/boxlite-${process.getuid?.()}`)
-  return new LatchLocks(latches, process.pid)
+  return new LatchLocks(createLatches(`${dev}:${ino}`), process.pid)
+}
+
+/** The latches of whatever `home` names, on this kind of machine. */
+export function createLatches(home: string): Latches {
+  return hasKernelNames() ? createNamedLatches(home) : createDirectoryLatches(home, `/tmp/boxlite-${process.getuid?.()}`)
 }
 
 function hasKernelNames(): boolean {

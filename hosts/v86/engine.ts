@@ -1,0 +1,160 @@
+// The v86 engine: each machine is a thread of this program.
+
+import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
+import type { Engine, EngineCapabilities, EngineStatus, Machine, MachineSpec, PreparedMachine } from '../../src/engine.ts'
+import type { Store } from '../../src/host.ts'
+import type { MachineRecord } from '../../src/operation/record.ts'
+import type { V86Host } from './host.ts'
+import { V86Machine } from './machine.ts'
+import { SMOKE_WORD, smokeRom } from './smoke-rom.ts'
+
+const NONCE_PREFIX = 'v86-'
+
+const capabilities: EngineCapabilities = {
+  maxCpus: 1,
+  // The initial file system is at 64 MiB, and has to be inside.
+  minMemoryMib: 96,
+  // The address space of one WebAssembly memory holds the guest's and the emulator's own.
+  maxMemoryMib: 2047,
+  detach: false,
+  liveSnapshot: true,
+}
+
+/** The machines of this program, by nonce. */
+const machines = new Map<string, V86Machine>()
+
+export class V86Engine implements Engine {
+  readonly name = 'v86'
+  readonly #host: V86Host
+  #status: Promise<EngineStatus> | null = null
+
+  constructor(host: V86Host) {
+    this.#host = host
+  }
+
+  probe(): Promise<EngineStatus> {
+    this.#status ??= this.#probe()
+    return this.#status
+  }
+
+  async prepare(spec: MachineSpec): Promise<PreparedMachine> {
+    checkSpec(spec)
+    return this.#prepare(spec, null)
+  }
+
+  /** The same for a machine that goes on from a state which a machine of the same specification and disk saved. */
+  async prepareFrom(spec: MachineSpec, state: ArrayBuffer): Promise<PreparedMachine> {
+    checkSpec(spec)
+    return this.#prepare(spec, state)
+  }
+
+  async find(_boxId: string, _store: Store, identity: MachineRecord): Promise<Machine | null> {
+    const machine = machines.get(identity.nonce)
+    if (machine !== undefined) return machine
+    if (!(await this.#host.isLatched(identity.nonce))) return null
+    throw new BoxLiteError('timeout', `The machine lives in another program (process ${identity.pid}), which alone can speak to it`, {
+      remedy: 'Stop the box there, or end that program.',
+      facts: { pid: identity.pid },
+    })
+  }
+
+  async end(_boxId: string, _store: Store, identity: MachineRecord): Promise<void> {
+    const machine = machines.get(identity.nonce)
+    if (machine !== undefined) return machine.kill()
+    if (!(await this.#host.isLatched(identity.nonce))) return
+    throw new BoxLiteError('busy', `The machine lives in another program (process ${identity.pid}), which alone can end it`, {
+      remedy: 'Stop the box there, or end that program.',
+      facts: { pid: identity.pid },
+    })
+  }
+
+  async #prepare(spec: MachineSpec, state: ArrayBuffer | null): Promise<PreparedMachine> {
+    const host = this.#host
+    const { module } = await host.load()
+    const nonce = NONCE_PREFIX + host.newNonce()
+    const identity = await host.identify(nonce)
+    const latch = await host.takeLatch(nonce)
+    if (latch === null) throw new BoxLiteError('io', `The new machine's name ${nonce} is taken`)
+    const machine = new V86Machine(host.startThread(), identity, async () => {
+      machines.delete(nonce)
+      await latch.release()
+    })
+    machines.set(nonce, machine)
+    const { guest, memoryMib, boxId } = spec
+    // The emulator is made while the caller writes the machine's record.
+    const ready = Promise.all([guest.firmware, guest.kernel, guest.initrd].map((name) => host.readFile(name))).then(([firmware, kernel, initrd]) => {
+      const files = { firmware: firmware!, ...(state === null && { kernel: kernel!, initrd: initrd! }), commandLine: guest.commandLine }
+      return machine.prepare({ module, files, memoryMib, serial: boxId, ...(state !== null && { state }) })
+    })
+    ready.catch(() => undefined)
+    return {
+      identity,
+      async launch() {
+        try {
+          await ready
+          await machine.call('launch', { home: host.locate(spec.store), layers: spec.disk })
+          return machine
+        } catch (error) {
+          await machine.kill()
+          throw failedStart(error, machine.consoleTail)
+        }
+      },
+      abandon: () => machine.kill(),
+    }
+  }
+
+  async #probe(): Promise<EngineStatus> {
+    const refuse = (version: string | null, reason: string, remedy: string | null): EngineStatus => ({
+      engine: 'v86',
+      accelerator: null,
+      version,
+      refused: [{ engine: 'v86', accelerator: 'jit', reason, remedy }],
+      capabilities,
+    })
+    let version: string | null = null
+    try {
+      const code = await this.#host.load()
+      version = code.version
+      const said = await this.#smoke(code.module)
+      if (said !== SMOKE_WORD) return refuse(version, `The emulator ran a program of a few instructions and got ${JSON.stringify(said)}`, null)
+      return { engine: 'v86', accelerator: 'jit', version, refused: [], capabilities }
+    } catch (error) {
+      if (!isBoxLiteError(error)) throw error
+      return refuse(version, error.message, error.remedy ?? null)
+    }
+  }
+
+  /** Runs a few instructions; what they said. */
+  async #smoke(module: WebAssembly.Module): Promise<string> {
+    const identity = { pid: 0, startTime: '', bootId: '', nonce: '', detached: false }
+    const machine = new V86Machine(this.#host.startThread(), identity, async () => undefined)
+    try {
+      await machine.prepare({ module, files: { firmware: smokeRom(), commandLine: '' }, memoryMib: 1, serial: '' })
+      await machine.call('launch', null)
+      return (await machine.exit).console
+    } finally {
+      await machine.kill()
+    }
+  }
+}
+
+function checkSpec({ cpus, memoryMib, detach }: MachineSpec): void {
+  const { maxCpus, minMemoryMib, maxMemoryMib } = capabilities
+  const refuse = (what: string, remedy: string): BoxLiteError =>
+    new BoxLiteError('unsupported', `The v86 engine ${what}`, { remedy, facts: { cpus, memoryMib, detach, capabilities } })
+  if (cpus > maxCpus) throw refuse(`gives a machine one processor, not ${cpus}`, 'Ask for one, or install QEMU.')
+  if (memoryMib < minMemoryMib || memoryMib > maxMemoryMib) {
+    throw refuse(`gives a machine ${minMemoryMib} to ${maxMemoryMib} MiB of memory, not ${memoryMib}`, 'Ask for an amount between these.')
+  }
+  if (detach) throw refuse('cannot let a machine outlive its program', 'Leave out detach, or install QEMU.')
+}
+
+function failedStart(error: unknown, console: string): BoxLiteError {
+  const known = isBoxLiteError(error) ? error : null
+  const why = error instanceof Error ? error.message : String(error)
+  return new BoxLiteError(known?.code ?? 'engine_unavailable', `The machine did not start: ${why}`, {
+    ...(known?.remedy !== undefined && { remedy: known.remedy }),
+    facts: { ...known?.facts, console },
+    cause: error,
+  })
+}
