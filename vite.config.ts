@@ -15,11 +15,15 @@ const chromiumArguments = [
   '--disable-sync',
 ]
 
+// What test/counts.ts looks at.
+const envPrefix = 'BOXLITE_TEST_'
+
 export default defineConfig({
   cacheDir: '.cache/vite',
   test: {
     projects: [
       {
+        envPrefix,
         test: {
           name: 'node',
           environment: 'node',
@@ -30,6 +34,7 @@ export default defineConfig({
         },
       },
       {
+        envPrefix,
         // Named, because a dependency that is found only in the middle of a run reloads the page under the tests.
         optimizeDeps: { include: ['fast-check', 'fzstd'] },
         test: {

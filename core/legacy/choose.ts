@@ -12,18 +12,21 @@ export namespace Choice {
   export const NO_MEMORY: i32 = -3
 }
 
+/** How many bases `chooseBase` found that nothing in the home needs. */
+export let freeBases: u32 = 0
+
 /** The newest base, when it is the only one that nothing in the home needs. Time alone decides nothing. */
 export function chooseBase(): i32 {
   if (!homePath('bases/')) return Choice.NO_MEMORY
   let newest: i32 = -1
   let tie = false
   let free: i32 = -1
-  let several = false
+  freeBases = 0
   for (let i: u32 = 0; i < diskCount; i++) {
     const entry = disk(i)
     if (!isUnder(entry, pathStart, pathBytes)) continue
     if (!isNeeded(i, 2, pathStart, 0)) {
-      several = several || free >= 0
+      freeBases++
       free = <i32>i
     }
     if (newest < 0 || entry.modifiedMs > disk(newest).modifiedMs) {
@@ -32,10 +35,10 @@ export function chooseBase(): i32 {
     } else if (entry.modifiedMs == disk(newest).modifiedMs) tie = true
   }
   if (newest < 0) return Choice.NOTHING
-  return tie || several || free != newest ? Choice.SEVERAL : newest
+  return tie || freeBases > 1 || free != newest ? Choice.SEVERAL : newest
 }
 
-/** The one snapshot disk of the box that none of the box's disks backs on. */
+/** The one snapshot disk of the box that nothing in the home backs on. Other disks than the box's own name it with its box. */
 export function chooseSnapshot(): i32 {
   if (!boxPath('/')) return Choice.NO_MEMORY
   const box = pathStart
@@ -43,7 +46,7 @@ export function chooseSnapshot(): i32 {
   if (!boxPath('/snapshots/')) return Choice.NO_MEMORY
   let found: i32 = Choice.NOTHING
   for (let i: u32 = 0; i < diskCount; i++) {
-    if (!isUnder(disk(i), pathStart, pathBytes) || isNeeded(i, 3, box, boxBytes)) continue
+    if (!isUnder(disk(i), pathStart, pathBytes) || isNeeded(i, 3, box, boxBytes) || isNeeded(i, 4, box, 0)) continue
     if (found >= 0) return Choice.SEVERAL
     found = <i32>i
   }

@@ -8,8 +8,8 @@
 //                                                present | missing   never made
 //
 // A marker of the older form means the newest of `bases/`, if it is the only one there that no disk of the home backs on. A
-// marker that cannot be read or understood means the one snapshot disk of this box that no other of its disks backs on, or
-// else such a base. Where there are several such disks: AMBIGUOUS.
+// marker that cannot be read or understood means the one disk, among this box's snapshots and the bases, that no disk of the
+// home backs on. Where there are several such disks: AMBIGUOUS.
 //
 // The marker goes last: removed when the matter is settled, moved aside when it was invalid or when a person has to look. Any
 // effect that fails (reading the marker aside) stops the recovery with everything kept, and it can be run again.
@@ -30,7 +30,7 @@ import { ASIDE_LIMIT } from '../limits'
 import { sameBytes, startsWith } from '../text'
 import { NameVerdict } from '../verdict'
 import { OldEffect, OldFate, OldKind } from './abi'
-import { chooseBase, chooseSnapshot, Choice, findTwin } from './choose'
+import { chooseBase, chooseSnapshot, Choice, findTwin, freeBases } from './choose'
 import { backingBytes, backingStart, disk, diskCount, endsAlike, isImage, readBacking, resetDisks, takeDisks } from './disks'
 import { MarkerForm, readMarker, snapshotName, snapshotNameBytes } from './marker'
 import { Phase } from './phase'
@@ -197,8 +197,10 @@ function moveTwin(): i32 {
 
 /** The disk that the state on disk speaks for. A marker that cannot be understood may have been one of the older form. */
 function moveChosen(): i32 {
+  const base = chooseBase()
   const snapshot = form == MarkerForm.OLDER ? Choice.NOTHING : chooseSnapshot()
-  return moveDisk(snapshot != Choice.NOTHING ? snapshot : chooseBase())
+  if (snapshot == Choice.NOTHING || base == Choice.NO_MEMORY) return moveDisk(base)
+  return moveDisk(snapshot >= 0 && freeBases > 0 ? Choice.SEVERAL : snapshot)
 }
 
 /** Moves the disk `found`, or says that there is none or not one. */

@@ -4,10 +4,10 @@ import type { Core } from '../../src/core/core.ts'
 import { BoxLiteError } from '../../src/error.ts'
 import type { Checker } from './checker.ts'
 import type { Hook } from './crash-fs.ts'
-import { makeHome, TEMPLATES, type Home, type HomeKind } from './homes.ts'
+import { makeHome, TASKS, type Home, type HomeKind } from './homes.ts'
 import type { Run, Wrappers } from './run.ts'
 import type { Bounds } from './world.ts'
-import type { Operation } from '../../src/operation/operation.ts'
+import type { Task } from './truth.ts'
 
 export class Bench {
   readonly checker: Checker
@@ -41,9 +41,9 @@ export class Bench {
   }
 }
 
-/** The operation of a template as the `i`th of a scenario; `again` is the same, asked for a second time. */
-export function operationOf(template: string, i = 0, again = false): Operation {
-  return TEMPLATES[template]!((again ? 0x8000 : 0x1000) + i * 16, `-${i}`)
+/** The task of that name as the `i`th of a scenario; `again` is the same, asked for a second time. */
+export function taskOf(template: string, i = 0, again = false): Task {
+  return TASKS[template]!((again ? 0x8000 : 0x1000) + i * 16, `-${i}`)
 }
 
 /** Time goes by for running guests at each of so many calls, and so often in one run: enough for each step to meet each state of a write. */

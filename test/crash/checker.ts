@@ -9,14 +9,13 @@
 // history). Judging goes by finer keys (how deep in recovery, what lives on), so more is judged than counted.
 
 import type { Core } from '../../src/core/core.ts'
-import type { Operation } from '../../src/operation/operation.ts'
 import { HashSet, mix } from './hash.ts'
 import { directoryOf, guestBytes, Violation, type GuestBytes } from './image-reader.ts'
 import { visibleHash, visitImages, type Model } from './images.ts'
 import { judge, judgeMachines, judgeTidy, type Seen } from './judge.ts'
 import type { Machines } from './machines.ts'
 import { isRefusal, Run, type Process, type Wrappers } from './run.ts'
-import { Expectation, type BoxTruth } from './truth.ts'
+import { Expectation, type BoxTruth, type Task } from './truth.ts'
 import type { World } from './world.ts'
 
 /** How often recovery is cut on the way to a judged state. */
@@ -40,7 +39,7 @@ export interface Context {
   /** How the scenario is called; replays it. */
   readonly scenario: string
   /** The interrupted operation with fresh ids, to be tried by the user again. */
-  readonly again: Operation | null
+  readonly again: Task | null
 }
 
 export interface Failure {
@@ -215,14 +214,16 @@ export class Checker {
     await this.#retry(run, truth, again, job, trail)
   }
 
-  async #retry(run: Run, truth: Expectation, again: Operation, job: Job, trail: string[]): Promise<void> {
+  async #retry(run: Run, truth: Expectation, again: Task, job: Job, trail: string[]): Promise<void> {
     const world = run.world.fork()
     const next = new Run(world, truth, run.machines.outliving(world))
     const process = next.process(this.core)
     try {
-      await next.perform(process, again)
+      await next.carryOut(process, again)
     } catch (error) {
       if (!isRefusal(error)) throw error
+      // However often it was cut short: what the old box was can be told, and is adopted.
+      if (again.kind === 'adopt' && error.code !== 'already_exists') throw new Violation(8, `the box is not adopted: ${error.message}`)
     }
     const told = [...trail, `the user tries ${again.kind} again`]
     visitImages(world, (_low, _high, model, build) => {
@@ -264,7 +265,7 @@ function over(open: Expectation, seen: Expectation): Expectation {
 }
 
 function narrow(seen: Seen, one: (truth: BoxTruth, live: GuestBytes, id: string) => BoxTruth): Expectation {
-  let expected = Expectation.EMPTY
+  let expected = Expectation.EMPTY.withBeside(seen.beside)
   for (const [id, { truth, pages }] of seen.boxes) expected = expected.with(id, one(truth, guestBytes(pages), id))
   for (const [id, bytes] of seen.images) expected = expected.withImage(id, bytes)
   return expected
@@ -292,9 +293,9 @@ function looseHash(world: World): number {
   return hash
 }
 
-const hashes = new Map<Operation, number>()
+const hashes = new Map<Task, number>()
 
-function hashOf(operation: Operation): number {
+function hashOf(operation: Task): number {
   let hash = hashes.get(operation)
   if (hash === undefined) {
     hash = hashes.size + 1

@@ -1,12 +1,15 @@
-// A process's view of a world: the store's FileSystem over a disk that forgets. Each call passes a
-// hook, where a run is cut, interleaved with another process, made to fail, or mutated.
+// A process's view of a world: the store's FileSystem over a disk that forgets, with what a home of the prior
+// implementation needs besides. Each call passes a hook, where a run is cut, interleaved with another process, made to
+// fail, or mutated. As POSIX has it, a symbolic link is followed wherever a directory is wanted: what must not be led
+// out of the home has to look first.
 
 import { BoxLiteError } from '../../src/error.ts'
 import type { FileHead, LayerFile } from '../../src/host.ts'
+import type { OldFiles } from '../../src/legacy/old-files.ts'
 import { fileError } from '../../src/store/file-error.ts'
-import type { EntryKind, FileSystem, OpenMode } from '../../src/store/file-system.ts'
+import type { EntryKind, OpenMode } from '../../src/store/file-system.ts'
 import { Content } from './content.ts'
-import { Names, ROOT, type World } from './world.ts'
+import { Link, Names, ROOT, type World } from './world.ts'
 
 export type CallName =
   | 'open'
@@ -17,6 +20,9 @@ export type CallName =
   | 'list'
   | 'makeDirectory'
   | 'rename'
+  | 'link'
+  | 'modifiedMs'
+  | 'identity'
   | 'unlink'
   | 'removeDirectory'
   | 'syncDirectory'
@@ -45,20 +51,26 @@ export interface Call {
 export type Hook = <T>(call: Call, act: () => T) => T | Promise<T>
 
 const changing: ReadonlySet<CallName> = new Set([
-  ...(['create', 'write', 'truncate', 'sync', 'rename', 'unlink'] as const),
+  ...(['create', 'write', 'truncate', 'sync', 'rename', 'link', 'unlink'] as const),
   ...(['makeDirectory', 'removeDirectory', 'syncDirectory'] as const),
 ])
 
-export class CrashFileSystem implements FileSystem {
+/** When every file of these tests was last written to: a power cut that changed times would make one state many. */
+export const MODIFIED_MS = 1_780_000_000_000
+
+export class CrashFileSystem implements OldFiles {
   readonly location = '/home/of/the/test'
   readonly atomicReplace = true
   readonly directorySync = true
   readonly world: World
   readonly #hook: Hook | null
+  readonly #root: number
 
-  constructor(world: World, hook: Hook | null = null) {
+  /** `root` is the directory that paths begin at. */
+  constructor(world: World, hook: Hook | null = null, root = ROOT) {
     this.world = world
     this.#hook = hook
+    this.#root = root
   }
 
   open(path: string, mode: OpenMode): Promise<LayerFile> {
@@ -132,6 +144,26 @@ export class CrashFileSystem implements FileSystem {
     })
   }
 
+  link(from: string, to: string): Promise<void> {
+    return this.#call('link', `${from} -> ${to}`, ROOT, () => {
+      const node = this.#file(this.#find(from), 'link', from)
+      const [directory, name] = this.#place(to)
+      if (this.world.names(directory).entries.has(name)) throw fileError('EEXIST', 'link', to)
+      this.world.rename(directory, (names) => names.with(name, node))
+    })
+  }
+
+  identity(path: string): Promise<string> {
+    return this.#call('identity', path, ROOT, () => String(this.#file(this.#find(path), 'look at', path)))
+  }
+
+  modifiedMs(path: string): Promise<number> {
+    return this.#call('modifiedMs', path, ROOT, () => {
+      this.#file(this.#find(path), 'look at', path)
+      return MODIFIED_MS
+    })
+  }
+
   unlink(path: string): Promise<void> {
     return this.#call('unlink', path, ROOT, () => {
       const [directory, name] = this.#place(path)
@@ -168,13 +200,13 @@ export class CrashFileSystem implements FileSystem {
   }
 
   #find(path: string): number | undefined {
-    if (path === '') return ROOT
+    if (path === '') return this.#root
     const [directory, name] = this.#place(path)
     return this.world.names(directory).entries.get(name)
   }
 
   #directory(path: string, action: string): number {
-    const node = this.#find(path)
+    const node = this.#followed(this.#find(path))
     if (node === undefined) throw fileError('ENOENT', action, path)
     if (!(this.world.node(node).now instanceof Names)) throw fileError('ENOTDIR', action, path)
     return node
@@ -184,14 +216,20 @@ export class CrashFileSystem implements FileSystem {
   #place(path: string): [number, string] {
     const parts = path.split('/')
     const last = parts.pop()!
-    let directory = ROOT
+    let directory = this.#root
     for (const part of parts) {
-      const node = this.world.names(directory).entries.get(part)
+      const node = this.#followed(this.world.names(directory).entries.get(part))
       if (node === undefined) throw fileError('ENOENT', 'reach', path)
       if (!(this.world.node(node).now instanceof Names)) throw fileError('ENOTDIR', 'reach', path)
       directory = node
     }
     return [directory, last]
+  }
+
+  /** What a link leads to. Those of these tests are `../<name>`, in a directory of the root. */
+  #followed(node: number | undefined): number | undefined {
+    const state = node === undefined ? undefined : this.world.node(node).now
+    return state instanceof Link ? this.world.names(ROOT).entries.get(state.target.slice('../'.length)) : node
   }
 
   #file(node: number | undefined, action: string, path: string): number {

@@ -7,16 +7,19 @@ import { describe, expect, it } from 'vitest'
 import { count } from '../counts.ts'
 import { runPool } from './pool.ts'
 import { countsLine, failureText } from './report.ts'
-import { duels, faults, pairs, singles } from './scenarios.ts'
+import { adoptions, duels, errnos, faults, pairs, singles } from './scenarios.ts'
 
 const bounds = { variantsPerNode: 24, imagesPerPoint: 400, seed: 1 }
 const replay = process.env['BOXLITE_CRASH_REPLAY']
 
 describe('after any crash', () => {
-  it('nothing is lost, and recovery ends in the same state however often it is cut', { timeout: 3_600_000 }, async () => {
+  const timeout = count(3_600_000, 4 * 3_600_000)
+  it('nothing is lost, and recovery ends in the same state however often it is cut', { timeout }, async () => {
     const wanted = count(1_000_000, 6_000_000)
     const started = performance.now()
-    const exhaustive = replay === undefined ? [...singles(), ...duels(), ...faults(), ...pairs()].reverse() : [replay.split('@')[0]!]
+    const long = count(0, 1) === 1 ? errnos() : []
+    const whole = [...singles(), ...adoptions(), ...duels(), ...faults(), ...pairs(), ...long]
+    const exhaustive = replay === undefined ? whole.reverse() : [replay.split('@')[0]!]
     const isShort = count(20, 20) === 1
     let seed = 0
     const total = await runPool(2, bounds, (states) => {

@@ -10,8 +10,10 @@ import { CrashFileSystem } from './crash-fs.ts'
 import { directoryOf, readRecord } from './image-reader.ts'
 import type { Machines } from './machines.ts'
 import { Run } from './run.ts'
-import { Expectation } from './truth.ts'
-import { World, type Bounds } from './world.ts'
+import { adoption, makeOldHome, OLD_KINDS, type OldKind } from './old-homes.ts'
+import { Content } from './content.ts'
+import { Expectation, type Task } from './truth.ts'
+import { Link, Names, ROOT, World, type Bounds } from './world.ts'
 
 export const id = (n: number): string => n.toString(16).padStart(32, '0')
 export const IMAGE = 'd'.repeat(64)
@@ -32,13 +34,15 @@ export function runIn(home: Home, bounds: Bounds): Run {
   return new Run(world, home.base, home.machines.copy(world))
 }
 
-export type HomeKind = 'rich' | 'plain' | 'running' | 'detached' | 'silent'
-export const HOME_KINDS: readonly HomeKind[] = ['rich', 'plain', 'running', 'detached', 'silent']
+/** Homes of ours alone: every operation is run in each. */
+export const HOME_KINDS = ['rich', 'plain', 'running', 'detached', 'silent', 'linked'] as const
+export type HomeKind = (typeof HOME_KINDS)[number] | OldKind
 
 /**
  * `plain`: an image and box A on it. `rich`: A with snapshots and data in each of its layers, an unnamed layer between
- * them (to be merged), B cloned from a snapshot of A, and layers that nothing reaches. The others: `rich`, and A runs: a machine
- * that dies with its owner and has no guest agent; one that outlives it (`detached`); one that does, and answers nothing (`silent`).
+ * them (to be merged), B cloned from a snapshot of A, and layers that nothing reaches. `linked`: `rich`, with links out of the home
+ * planted wherever a name is free. The next: `rich`, and A runs: a machine that dies with its owner and has no guest agent; one that
+ * outlives it (`detached`); one that does, and answers nothing (`silent`). Those of old-homes.ts: `plain`, beside an old home.
  */
 export async function makeHome(core: Core, kind: HomeKind, bounds: Bounds): Promise<Home> {
   const world = new World(bounds)
@@ -50,7 +54,8 @@ export async function makeHome(core: Core, kind: HomeKind, bounds: Bounds): Prom
   await perform({ kind: 'image.add', imageId: IMAGE, reference: 'debian:13', layers: [{ name: `${id(1)}.raw`, parent: null }], nowMs: NOW_MS })
   await perform(boxCreate(BOX_A, 'a', id(2)))
   writePages(run, BOX_A, 2)
-  if (kind !== 'plain') {
+  const isOld = (OLD_KINDS as readonly string[]).includes(kind)
+  if (kind !== 'plain' && !isOld) {
     await perform(snapshotCreate('s1', id(3), id(4)))
     writePages(run, BOX_A, 1)
     await perform(snapshotCreate('gone', id(5), id(6)))
@@ -62,10 +67,33 @@ export async function makeHome(core: Core, kind: HomeKind, bounds: Bounds): Prom
     await perform(boxCreate(id(0xc), 'c', id(11)))
     await perform({ kind: 'box.remove', boxId: id(0xc), force: false })
   }
-  if (kind !== 'plain' && kind !== 'rich') await startMachine(run, process, kind)
+  if (kind === 'running' || kind === 'detached' || kind === 'silent') await startMachine(run, process, kind)
+  const beside = isOld ? await makeOldHome(world, kind as OldKind) : kind === 'linked' ? plantLinks(world) : []
   world.settle()
   world.tracking = true
-  return { name: kind, world, base: run.expected, machines: run.machines }
+  return { name: kind, world, base: run.expected.withBeside(beside), machines: run.machines }
+}
+
+/**
+ * Links to a file and to a directory beside the home: as a layer and as a machine that nothing reaches, as temporary files, and
+ * under the name that the first new layer of an operation will want. Returns what lies there.
+ */
+function plantLinks(world: World): Content[] {
+  const precious = Content.of(new TextEncoder().encode('what is beside the home'))
+  const file = world.add(precious)
+  const directory = world.add(Names.EMPTY.with('file', world.add(precious)))
+  world.rename(ROOT, (names) => names.with('file', file).with('directory', directory))
+  const plant = (place: string, name: string, target: string): void => {
+    const link = world.add(new Link(`../${target}`))
+    world.rename(world.names(ROOT).entries.get(place)!, (names) => names.with(name, link))
+  }
+  plant('layers', `${id(0xe1)}.qcow2`, 'file')
+  plant('layers', `${id(0xe2)}.tmp`, 'file')
+  plant('layers', `${id(0x1001)}.qcow2`, 'file')
+  plant('boxes', `${BOX_A}.p99-0.tmp`, 'file')
+  plant('images', `${IMAGE}.p99-0.tmp`, 'directory')
+  for (const target of ['file', 'directory']) plant('states', id(target.length), target)
+  return [precious, precious]
 }
 
 async function startMachine(run: Run, process: ReturnType<Run['process']>, kind: HomeKind): Promise<void> {
@@ -147,3 +175,6 @@ export const TEMPLATES: Readonly<Record<string, Template>> = {
   'add image': (first) => imageAdd(first),
   'remove image': () => ({ kind: 'image.remove', imageId: IMAGE }),
 }
+
+/** Everything that is cut, by name: the operations, and what is done in homes of its own. */
+export const TASKS: Readonly<Record<string, (first: number, tag: string) => Task>> = { ...TEMPLATES, adopt: (first) => adoption(first, id) }

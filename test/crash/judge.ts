@@ -5,7 +5,7 @@ import { Content, type Page } from './content.ts'
 import { directoryOf, readChain, readRecord, sameBytes, Violation, type GuestBytes, type RecordSeen } from './image-reader.ts'
 import type { Machine } from './machines.ts'
 import { showsLive, type Alternatives, type BoxTruth, type Expectation } from './truth.ts'
-import { Names, type World } from './world.ts'
+import { Names, ROOT, type World } from './world.ts'
 
 /** What was found of a box that is as it may be. */
 export interface BoxSeen {
@@ -18,11 +18,13 @@ export interface BoxSeen {
 export interface Seen {
   readonly boxes: ReadonlyMap<string, BoxSeen>
   readonly images: ReadonlyMap<string, GuestBytes>
+  /** What has to stay beside the home. */
+  readonly beside: readonly Content[]
   /** Every layer that something reaches. */
   readonly reached: ReadonlySet<string>
 }
 
-/** Checks invariants 1 to 5 on a disk; throws a `Violation`. */
+/** Checks invariants 1 to 6 on a disk; throws a `Violation`. */
 export function judge(world: World, expected: Expectation): Seen {
   const layers = directoryOf(world, 'layers')
   const reached = new Set<string>()
@@ -37,7 +39,27 @@ export function judge(world: World, expected: Expectation): Seen {
     if (!records.has(id) && !alternatives.includes(null)) throw new Violation(4, `box ${id} is gone`)
   }
   judgeNames(boxes)
-  return { boxes, images: judgeImages(world, layers, expected, reached), reached }
+  const { beside } = expected
+  judgeBeside(world, beside)
+  return { boxes, images: judgeImages(world, layers, expected, reached), beside, reached }
+}
+
+const HOME: ReadonlySet<string> = new Set(['boxes', 'images', 'layers', 'states'])
+
+/** Whatever has to stay beside the home is there, under whatever name. */
+function judgeBeside(world: World, beside: readonly Content[]): void {
+  if (beside.length === 0) return
+  const found: Content[] = []
+  const walk = (node: number): void => {
+    const state = world.node(node).now
+    if (state instanceof Names) for (const child of state.entries.values()) walk(child)
+    else if (state instanceof Content) found.push(state)
+  }
+  for (const [name, node] of world.names(ROOT).entries) if (!HOME.has(name)) walk(node)
+  for (const content of new Set(beside)) {
+    const wanted = beside.filter((other) => other === content).length
+    if (found.filter((other) => other.equals(content)).length < wanted) throw new Violation(6, 'a file beside the home is gone, or has other bytes')
+  }
 }
 
 /** After recovery and collection: nothing temporary, nothing pending, nothing that is not reached. */

@@ -16,6 +16,7 @@ const STATES = 200
 const SCENARIOS = [
   ...['snapshot', 'create', 'import', 'restore and keep', 'clone live'].map((name) => `single rich ${name}`),
   ...['remove s1', 'delete a', 'merge', 'add image'].map((name) => `single rich ${name}`),
+  'single linked collect',
   ...['snapshot', 'clone live', 'delete a', 'stop'].flatMap((name) => [`single detached ${name}`, `single running ${name}`]),
   ...['snapshot', 'delete a'].map((name) => `single silent ${name}`),
   ...Array.from({ length: 20 }, (_, seed) => `two ${seed}`),

@@ -115,6 +115,16 @@ function unsynced(wrappers: Wrappers, matches: (call: Call) => boolean): Wrapper
   return { ...wrappers, hook }
 }
 
+/** Takes what a symbolic link leads to for what is there, as `stat` does and `lstat` does not. */
+function followingLinks(wrappers: Wrappers): Wrappers {
+  const inner = wrappers.hook ?? null
+  const hook: Hook = async (call, act) => {
+    const answer = inner === null ? await act() : await inner(call, act)
+    return call.name === 'kind' && answer === 'other' ? ('directory' as typeof answer) : answer
+  }
+  return { ...wrappers, hook }
+}
+
 const SYNCS: Readonly<Record<string, (call: Call) => boolean>> = {
   'the file of a record': (call) => call.name === 'sync' && /^(boxes|images)\//.test(call.path),
   'the file of a layer': (call) => call.name === 'sync' && /^layers\/[0-9a-f]+\.(qcow2|raw)$/.test(call.path),
@@ -129,6 +139,7 @@ export function mutants(): Mutant[] {
     ...KINDS.map((kind) => ({ name: `holds back ${kind}`, wrap: (_run: Run, wrappers: Wrappers) => disorderedHost(wrappers, kind, false) })),
     ...KINDS.map((kind) => ({ name: `leaves out ${kind}`, wrap: (_run: Run, wrappers: Wrappers) => disorderedHost(wrappers, kind, true) })),
     ...LOCKS.map((kind) => ({ name: `takes no lock on a ${kind}`, wrap: (_run: Run, wrappers: Wrappers) => unlocked(wrappers, kind) })),
+    { name: 'looks through symbolic links', wrap: (_run: Run, wrappers: Wrappers) => followingLinks(wrappers) },
     ...Object.entries(SYNCS).map(([what, matches]) => ({
       name: `does not sync ${what}`,
       wrap: (_run: Run, wrappers: Wrappers) => unsynced(wrappers, matches),

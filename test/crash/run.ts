@@ -4,8 +4,10 @@
 import type { Core } from '../../src/core/core.ts'
 import type { Layer } from '../../src/disk/chain.ts'
 import { mergeLayers } from '../../src/disk/merge.ts'
-import { isBoxLiteError } from '../../src/error.ts'
+import { isBoxLiteError, type BoxLiteError } from '../../src/error.ts'
 import type { LayerFile, Store } from '../../src/host.ts'
+import { adoptBox } from '../../src/legacy/adopt.ts'
+import type { OldFiles } from '../../src/legacy/old-files.ts'
 import type { NewLayer, Operation, Outcome } from '../../src/operation/operation.ts'
 import { perform, type BulkWork, type Fold, type MachineControl } from '../../src/perform.ts'
 import { FileStore } from '../../src/store/file-store.ts'
@@ -17,8 +19,8 @@ import { patternPage } from './guest.ts'
 import { qcow2Image, rawImage } from './image-builder.ts'
 import { directoryOf, guestBytes, readChain, readRecord, type GuestBytes } from './image-reader.ts'
 import { Machines, type GuestWatch } from './machines.ts'
-import { after, either, flushed, NotApplicable, written, type BoxTruth, type Expectation } from './truth.ts'
-import type { World } from './world.ts'
+import { after, either, flushed, NotApplicable, written, type Adoption, type BoxTruth, type Expectation, type Task } from './truth.ts'
+import { ROOT, type World } from './world.ts'
 
 /** Pages of a test's disk: two clusters. */
 export const DISK_PAGES = 32
@@ -40,7 +42,7 @@ export interface Wrappers {
 
 /** An operation that was begun and may have changed something. */
 interface Begun {
-  readonly operation: Operation
+  readonly operation: Task
   /** In flight, or answered with an error that leaves its outcome open: it may have taken place. Done: it has. */
   status: 'open' | 'done'
   /** Of a running box: what its guest had on disk when it was paused and drained; undefined until then. */
@@ -54,6 +56,8 @@ export interface Process {
   readonly locks: LockService
   readonly machines: MachineControl
   readonly core: Core
+  /** A home of the prior implementation beside this one, where there is one. */
+  readonly old: OldFiles
   readonly late: () => Promise<void>
 }
 
@@ -92,6 +96,7 @@ export class Run implements GuestWatch {
     return {
       core,
       locks,
+      old: new CrashFileSystem(this.world, hook, this.world.names(ROOT).entries.get('old')),
       store: wrappers.store?.(store) ?? store,
       machines: wrappers.machines?.(machines) ?? machines,
       late: wrappers.late ?? (async () => undefined),
@@ -99,15 +104,24 @@ export class Run implements GuestWatch {
   }
 
   /** Carries an operation out and keeps the truth: an error of the device leaves its outcome open, a refusal changes nothing. */
-  async perform<O extends Operation>(process: Process, operation: O): Promise<Outcome<O>> {
+  perform<O extends Operation>(process: Process, operation: O): Promise<Outcome<O>> {
     const captures = operation.kind === 'snapshot.create' || (operation.kind === 'clone' && operation.snapshot === null)
-    const ofRunning = captures && this.#runs(operation.boxId)
+    const { core, store, machines } = process
+    const work = (): Promise<Outcome<O>> => perform(core, operation, { store, machines, bulk: bulkOf(store) })
+    return this.#keepingTruth(process, operation, captures && this.#runs(operation.boxId), work)
+  }
+
+  /** The same for whatever a process may be asked to do. */
+  async carryOut(process: Process, task: Task): Promise<void> {
+    await (task.kind === 'adopt' ? this.#keepingTruth(process, task, false, () => adopt(process, task)) : this.perform(process, task))
+  }
+
+  async #keepingTruth<T>(process: Process, operation: Task, ofRunning: boolean, work: () => Promise<T>): Promise<T> {
     const begun: Begun = { operation, status: 'open', caught: undefined, ofRunning }
     this.#begun.push(begun)
     this.#expected = undefined
     try {
-      const { store, machines } = process
-      const outcome = await perform(process.core, operation, { store, machines, bulk: bulkOf(store) })
+      const outcome = await work()
       begun.status = 'done'
       this.#close()
       await process.late()
@@ -188,6 +202,12 @@ export class Run implements GuestWatch {
   }
 }
 
+async function adopt({ store, machines, old }: Process, { oldId, ids }: Adoption): Promise<void> {
+  const left = [...ids]
+  const home = { files: old, evidenceOfMachine: async () => null }
+  await adoptBox({ store, machines }, home, oldId, { newId: () => left.shift()!, nowMs: 0 })
+}
+
 /** Names of temporary files are unique to their process: those that dead ones left are not used again. */
 function firstFreeNonce(world: World): number {
   let free = 0
@@ -212,7 +232,7 @@ function applicable(apply: () => Expectation): Expectation | null {
 const refusals = ['invalid_argument', 'not_found', 'already_exists', 'invalid_state', 'unsupported', 'busy', 'limit'] as const
 
 /** Whether an error says that nothing was done. */
-export function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): error is BoxLiteError {
   return refusals.some((code) => isBoxLiteError(error, code))
 }
 

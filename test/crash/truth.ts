@@ -3,7 +3,7 @@
 // one crash state from another.
 
 import type { Operation } from '../../src/operation/operation.ts'
-import { SECTOR_BYTES, type Page } from './content.ts'
+import { SECTOR_BYTES, type Content, type Page } from './content.ts'
 import { hashText, mix } from './hash.ts'
 import { guestBytes, type GuestBytes } from './image-reader.ts'
 
@@ -21,20 +21,41 @@ export interface BoxTruth {
   readonly snapshots: ReadonlyMap<string, SnapshotTruth>
 }
 
+/** Adopts a box of the home of the prior implementation that lies beside this one. */
+export interface Adoption {
+  readonly kind: 'adopt'
+  readonly oldId: string
+  readonly boxId: string
+  /** The new ids, in the order in which they are asked for. */
+  readonly ids: readonly string[]
+  /** The box that comes of it. */
+  readonly truth: BoxTruth
+}
+
+/** What a process is asked to do. */
+export type Task = Operation | Adoption
+
 /** One of several truths; null: the box does not exist. */
 export type Alternatives = readonly (BoxTruth | null)[]
 
 /** What may be found on the disk: for each box (by id) and image its alternatives. */
 export class Expectation {
-  static readonly EMPTY: Expectation = new Expectation(new Map(), new Map())
+  static readonly EMPTY: Expectation = new Expectation(new Map(), new Map(), [])
   readonly boxes: ReadonlyMap<string, Alternatives>
   readonly images: ReadonlyMap<string, readonly (GuestBytes | null)[]>
+  /** Files beside the home, each of which has to stay, under whatever name. */
+  readonly beside: readonly Content[]
   readonly low: number
   readonly high: number
 
-  constructor(boxes: ReadonlyMap<string, Alternatives>, images: ReadonlyMap<string, readonly (GuestBytes | null)[]>) {
+  constructor(
+    boxes: ReadonlyMap<string, Alternatives>,
+    images: ReadonlyMap<string, readonly (GuestBytes | null)[]>,
+    beside: readonly Content[],
+  ) {
     this.boxes = boxes
     this.images = images
+    this.beside = beside
     let low = 0
     for (const [id, alternatives] of boxes) for (const truth of alternatives) low = (low + mix(hashText(id).low, hashTruth(truth))) | 0
     for (const [id, alternatives] of images) for (const bytes of alternatives) low = (low + mix(hashText(id).low, bytes?.low ?? 3)) | 0
@@ -54,14 +75,18 @@ export class Expectation {
     const boxes = new Map(this.boxes)
     if (alternatives.length === 1 && alternatives[0] === null) boxes.delete(id)
     else boxes.set(id, alternatives)
-    return new Expectation(boxes, this.images)
+    return new Expectation(boxes, this.images, this.beside)
+  }
+
+  withBeside(beside: readonly Content[]): Expectation {
+    return new Expectation(this.boxes, this.images, beside)
   }
 
   withImage(id: string, ...alternatives: (GuestBytes | null)[]): Expectation {
     const images = new Map(this.images)
     if (alternatives.length === 1 && alternatives[0] === null) images.delete(id)
     else images.set(id, alternatives)
-    return new Expectation(this.boxes, images)
+    return new Expectation(this.boxes, images, this.beside)
   }
 }
 
@@ -119,8 +144,10 @@ function sectorOf(page: Page | null, at: number): number {
 export type Fill = (index: number) => GuestBytes
 
 /** The truths after `operation` has succeeded: what changes, by box. */
-export function after(expectation: Expectation, operation: Operation, fill: Fill): Expectation {
+export function after(expectation: Expectation, operation: Task, fill: Fill): Expectation {
   switch (operation.kind) {
+    case 'adopt':
+      return expectation.with(operation.boxId, operation.truth)
     case 'box.create': {
       const live = operation.layers.length === 0 ? baseBytes(expectation, operation.image, operation.sizeBytes) : fill(operation.layers.length - 1)
       const snapshots = new Map(

@@ -1,8 +1,8 @@
 // Two processes in one home, an operation each, interleaved at every call; in half of the runs one of
 // them is killed on the way, its locks with it.
 
-import type { Operation } from '../../src/operation/operation.ts'
-import { calls, operationOf, type Bench } from './bench.ts'
+import type { Task } from './truth.ts'
+import { calls, taskOf, type Bench } from './bench.ts'
 import type { Context } from './checker.ts'
 import type { Hook } from './crash-fs.ts'
 import { Random } from './hash.ts'
@@ -25,7 +25,7 @@ export async function twoProcesses(bench: Bench, scenario: string, seed: number)
   const ends = ([0, 1] as const).map((number) => {
     const process = processOf(bench, run, turns, trail, number)
     const failed = (error: unknown): void => bench.checker.report(context, error, trail)
-    const work = operate(run, process, operationOf(templates[number], number), number, trail).catch(failed)
+    const work = operate(run, process, taskOf(templates[number], number), number, trail).catch(failed)
     return { process, work: work.finally(() => turns.leave(number)) }
   })
   const death = new Promise<void>((resolve) => {
@@ -54,7 +54,7 @@ export async function duel(bench: Bench, scenario: string, words: string): Promi
   bench.checker.watch(run, context, trail)
   await Promise.all(
     ([0, 1] as const).map(async (number) => {
-      const operation = number === 0 ? operationOf(first) : operationOf(second, 0, true)
+      const operation = number === 0 ? taskOf(first) : taskOf(second, 0, true)
       try {
         await operate(run, processOf(bench, run, turns, trail, number), operation, number, trail)
       } catch (error) {
@@ -73,9 +73,9 @@ function processOf(bench: Bench, run: Run, turns: Turns, trail: string[], number
   return run.process(bench.core(number), bench.wrap(run, { hook }))
 }
 
-async function operate(run: Run, process: Process, operation: Operation, number: number, trail: string[]): Promise<void> {
+async function operate(run: Run, process: Process, operation: Task, number: number, trail: string[]): Promise<void> {
   try {
-    await run.perform(process, operation)
+    await run.carryOut(process, operation)
     trail.push(`${number}: ${operation.kind} is answered: done`)
   } catch (error) {
     if (!isRefusal(error)) throw error

@@ -4,7 +4,6 @@
 
 import { describe, expect, it } from 'vitest'
 import { Core } from '../../src/core/core.ts'
-import { BoxLiteError } from '../../src/error.ts'
 import type { OldFiles } from '../../src/legacy/old-files.ts'
 import { recoverOldBox, type OldRecovery } from '../../src/legacy/recover-old-box.ts'
 import { count } from '../counts.ts'
@@ -35,7 +34,7 @@ async function makeHome(): Promise<World> {
 }
 
 /** Every world that a crash during `work` may leave: after each effect as it is, and in every form that a power cut gives it. */
-async function crashesOf(world: World, work: (files: OldCrashFiles) => Promise<unknown>): Promise<World[]> {
+async function crashesOf(world: World, work: (files: CrashFileSystem) => Promise<unknown>): Promise<World[]> {
   const seen = new HashSet()
   const left: World[] = []
   world.onEffect = () => {
@@ -43,27 +42,9 @@ async function crashesOf(world: World, work: (files: OldCrashFiles) => Promise<u
       if (seen.add(low, high)) left.push(build())
     })
   }
-  await work(new OldCrashFiles(world))
+  await work(new CrashFileSystem(world))
   world.onEffect = null
   return left
-}
-
-/** The disk that forgets, with second names for files. */
-class OldCrashFiles extends CrashFileSystem implements OldFiles {
-  identity(path: string): Promise<string> {
-    return Promise.resolve(String(this.#find(path)))
-  }
-
-  async link(from: string, to: string): Promise<void> {
-    if ((await this.kind(to)) !== null) throw new BoxLiteError('already_exists', `${to} exists already`)
-    const node = this.#find(from)
-    const at = to.lastIndexOf('/')
-    this.world.rename(this.#find(to.slice(0, at)), (names) => names.with(to.slice(at + 1), node))
-  }
-
-  #find(path: string): number {
-    return path.split('/').reduce((node, name) => this.world.names(node).entries.get(name) as number, ROOT)
-  }
 }
 
 const recover = (files: OldFiles): Promise<OldRecovery> => recoverOldBox(core, files, 'b')
@@ -137,7 +118,7 @@ describe('homes that the prior implementation left in the middle of a snapshot',
       states += 1 + cut.length
       for (const again of cut) {
         again.settle()
-        judge(before, again, await recover(new OldCrashFiles(again)))
+        judge(before, again, await recover(new CrashFileSystem(again)))
       }
     }
     const kinds = [...fates].map(([fate, number]) => `${fate} ${number}`).join(', ')

@@ -142,6 +142,34 @@ describe('a marker that cannot be understood', () => {
     )
   })
 
+  it('takes back the base that stands on the snapshot, and never the snapshot', async () => {
+    await using home = new OldHome()
+    const saved = qcow2Header(null)
+    home.write(home.in('snapshots/s/disk.qcow2'), saved)
+    home.write('bases/a.qcow2', qcow2Header(`/h/boxes/${home.box}/snapshots/s/disk.qcow2`))
+    home.write(home.in(MARKER), 'x')
+    expect(await recover(home)).toMatchObject({ fate: 'restored', moved: 'bases/a.qcow2' })
+    expect(home.tree()[home.in('snapshots/s/disk.qcow2')]).toBe(saved.toString('latin1'))
+  })
+
+  it('does not take another box of the same snapshot name for one that needs the disk', async () => {
+    await using home = new OldHome()
+    home.write(home.in('snapshots/s/disk.qcow2'), qcow2Header(null))
+    home.write('boxes/other/disks/disk.qcow2', qcow2Header('/h/boxes/other/snapshots/s/disk.qcow2'))
+    home.write(home.in(MARKER), 'x')
+    expect(await recover(home)).toMatchObject({ fate: 'restored', snapshot: 's' })
+  })
+
+  it('reports when a snapshot or a base could be the live disk, and moves none', async () => {
+    await using home = new OldHome()
+    home.write(home.in('snapshots/s/disk.qcow2'), qcow2Header(null))
+    home.write('bases/a.qcow2', qcow2Header(null))
+    home.write(home.in(MARKER), 'x')
+    const { [home.in(MARKER)]: _marker, ...rest } = home.tree()
+    expect(await recover(home)).toMatchObject({ fate: 'ambiguous' })
+    expect(home.tree()).toEqual({ ...rest, [home.in(`${MARKER}.aside-1`)]: 'x' })
+  })
+
   it('reports when more than one could be the live disk, and moves none', async () => {
     await using home = new OldHome()
     home.write(home.in('snapshots/a/disk.qcow2'), 'a')
