@@ -1,0 +1,127 @@
+#define _GNU_SOURCE
+#include "loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+enum {
+  MOST_SESSIONS = 4,
+  // The signals; each session's channel; each stream's input and two outputs.
+  MOST_WATCHED = 1 + MOST_SESSIONS * (1 + PROTOCOL_MAX_STREAMS * 3),
+};
+
+// What one entry of the poll table is about: a session's channel, or a stream's input (-1) or output.
+struct watched {
+  struct session *session;
+  struct stream *stream;
+  int output;
+};
+
+static struct pollfd table[MOST_WATCHED];
+static struct watched watched[MOST_WATCHED];
+static nfds_t table_size;
+
+int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void watch(int fd, short events, struct watched about) {
+  table[table_size] = (struct pollfd){.fd = fd, .events = events};
+  watched[table_size++] = about;
+}
+
+static void watch_stream(struct session *session, struct stream *stream) {
+  if (stream->input >= 0 && stream->backlog.size > 0) watch(stream->input, POLLOUT, (struct watched){session, stream, -1});
+  for (int i = 0; i < 2; i++)
+    if (stream_wants(stream, (unsigned)i)) watch(stream->outputs[i].fd, POLLIN, (struct watched){session, stream, i});
+}
+
+static void watch_all(void) {
+  table_size = 0;
+  watch(agent.signals, POLLIN, (struct watched){0});
+  for (struct session *session = agent.sessions; session != NULL; session = session->next) {
+    // A stalled session takes no more until it could say what it has to.
+    short events = session->stalled ? 0 : POLLIN;
+    if (session->stalled || !outbox_empty(&session->outbox)) events |= POLLOUT;
+    watch(session->channel, events, (struct watched){.session = session});
+    for (struct stream *stream = session->streams; stream != NULL; stream = stream->next) watch_stream(session, stream);
+  }
+}
+
+// Milliseconds until the next thing that happens by itself, or -1.
+static int time_left(void) {
+  int64_t next = INT64_MAX;
+  for (struct session *session = agent.sessions; session != NULL; session = session->next)
+    for (struct stream *stream = session->streams; stream != NULL; stream = stream->next)
+      if (stream->linger_until != 0 && stream->linger_until < next) next = stream->linger_until;
+  if (next == INT64_MAX) return -1;
+  int64_t left = next - now_ms();
+  return left < 0 ? 0 : (int)left;
+}
+
+static void tell_stream(pid_t pid, int status) {
+  for (struct session *session = agent.sessions; session != NULL; session = session->next)
+    for (struct stream *stream = session->streams; stream != NULL; stream = stream->next)
+      if (stream->pid == pid) stream_reaped(stream, status);
+}
+
+// Orphans come here too, and nobody else would wait for them.
+static void reap(void) {
+  struct signalfd_siginfo infos[8];
+  ssize_t count = read(agent.signals, infos, sizeof infos);
+  (void)count;
+  int status;
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) tell_stream(pid, status);
+}
+
+static void forget(struct session *gone) {
+  struct session **link = &agent.sessions;
+  while (*link != gone) link = &(*link)->next;
+  *link = gone->next;
+  close(gone->channel);
+  free(gone);
+}
+
+// Streams first, as a session may end and forget them.
+static void serve_streams(void) {
+  for (nfds_t i = 1; i < table_size; i++) {
+    struct stream *stream = watched[i].stream;
+    if (stream == NULL || table[i].revents == 0) continue;
+    if (watched[i].output < 0) stream_drain(stream);
+    else stream_pump(stream, (unsigned)watched[i].output);
+  }
+}
+
+static void serve_sessions(void) {
+  for (nfds_t i = 1; i < table_size; i++) {
+    struct session *session = watched[i].session;
+    if (session == NULL || watched[i].stream != NULL) continue;
+    if ((table[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !session_read(session)) forget(session);
+  }
+  for (struct session *session = agent.sessions; session != NULL; session = session->next) session_serve(session, now_ms());
+}
+
+int loop_run(void) {
+  while (agent.sessions != NULL) {
+    watch_all();
+    int ready = poll(table, table_size, time_left());
+    if (ready < 0 && errno != EINTR) return 1;
+    if (ready > 0) {
+      if (table[0].revents != 0) reap();
+      serve_streams();
+    }
+    serve_sessions();
+  }
+  return 0;
+}

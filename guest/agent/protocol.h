@@ -1,0 +1,67 @@
+// The numbers of docs/agent-protocol.md, as in src/agent/protocol.ts; test/agent/protocol.test.ts compares the two.
+
+#ifndef BOXLITE_PROTOCOL_H
+#define BOXLITE_PROTOCOL_H
+
+enum protocol {
+  PROTOCOL_VERSION = 1,
+  PROTOCOL_HEADER_BYTES = 8,
+  PROTOCOL_TRAILER = 0x5a,
+  PROTOCOL_MAX_PAYLOAD_BYTES = 65536,
+  PROTOCOL_WINDOW_BYTES = 262144,
+  PROTOCOL_MAX_STREAMS = 64,
+  PROTOCOL_RESYNC_BYTES = 65545,
+  PROTOCOL_NONCE_BYTES = 16,
+  PROTOCOL_MAX_PING_BYTES = 64,
+  PROTOCOL_THAW_AFTER_MS = 10000,
+};
+
+enum frame_type {
+  FRAME_HELLO = 0x01,
+  FRAME_PING = 0x02,
+  FRAME_OPEN = 0x03,
+  FRAME_OPENED = 0x04,
+  FRAME_END = 0x05,
+  FRAME_WINDOW = 0x06,
+  FRAME_SIGNAL = 0x07,
+  FRAME_RESIZE = 0x08,
+  FRAME_CANCEL = 0x09,
+  FRAME_DONE = 0x0a,
+  FRAME_GOAWAY = 0x0b,
+  FRAME_DATA0 = 0x10,
+  FRAME_DATA1 = 0x11,
+  FRAME_DATA2 = 0x12,
+};
+
+enum stream_kind {
+  KIND_EXEC = 1,
+  KIND_READ_FILE = 2,
+  KIND_WRITE_FILE = 3,
+  KIND_STAT = 4,
+  KIND_LIST = 5,
+  KIND_MAKE_DIRECTORY = 6,
+  KIND_REMOVE = 7,
+  KIND_RENAME = 8,
+  KIND_CHANGE_MODE = 9,
+  KIND_CHANGE_OWNER = 10,
+  KIND_EXTRACT = 11,
+  KIND_ARCHIVE = 12,
+  KIND_FREEZE = 20,
+  KIND_THAW = 21,
+  KIND_SET_CLOCK = 22,
+  KIND_ADD_ENTROPY = 23,
+  KIND_SET_HOSTNAME = 24,
+  KIND_SHUT_DOWN = 25,
+  KIND_METRICS = 26,
+};
+
+#define PROTOCOL_MAGIC "boxlite-agent\r\n\x1a"
+enum { PROTOCOL_MAGIC_BYTES = 16 };
+
+// A whole frame at its largest.
+enum { PROTOCOL_FRAME_BYTES = PROTOCOL_HEADER_BYTES + PROTOCOL_MAX_PAYLOAD_BYTES + 1 };
+
+// The host's HELLO, which no version changes: the magic, a nonce, the lowest and the highest version.
+enum { PROTOCOL_HELLO_BYTES = PROTOCOL_MAGIC_BYTES + PROTOCOL_NONCE_BYTES + 4 };
+
+#endif

@@ -1,0 +1,46 @@
+// The guest's agent, built for this machine with the address and undefined-behaviour sanitizers, serving sessions over sockets
+// instead of virtio ports: every rule of the protocol without a virtual machine.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import type { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const folder = `${root}build/agent`
+
+/** Why the agent cannot run here, or null. */
+export function nativeAgentRefusal(): string | null {
+  if (process.platform !== 'linux') return 'the agent is a Linux program'
+  const probe = spawnSync('make', ['--version'])
+  const compiler = spawnSync('gcc', ['--version'])
+  return probe.status === 0 && compiler.status === 0 ? null : 'make and gcc are not installed'
+}
+
+/** Builds it when a source is newer, and gives its path. */
+export function buildNativeAgent(): string {
+  const made = spawnSync('make', ['-C', `${root}guest/agent`, `OUT=${folder}`, 'native'], { encoding: 'utf8' })
+  if (made.status !== 0) throw new Error(`the agent does not build:\n${made.stdout}${made.stderr}`)
+  return `${folder}/boxlite-agent-native`
+}
+
+export interface NativeAgent {
+  readonly process: ChildProcess
+  /** One per session. */
+  readonly channels: readonly Socket[]
+  /** Resolves at its end: the exit status (null: killed), and what it and the sanitizers complained about. */
+  readonly ended: Promise<{ readonly status: number | null; readonly complaints: string }>
+}
+
+/** Starts an agent that serves `sessions` sessions until all their channels are closed. */
+export function startNativeAgent(options: { readonly sessions?: number; readonly root?: string } = {}): NativeAgent {
+  const count = options.sessions ?? 1
+  const descriptors = Array.from({ length: count }, (_, index) => 3 + index)
+  const words = descriptors.map((fd) => `--fd=${fd}`)
+  if (options.root !== undefined) words.push(`--root=${options.root}`)
+  const child = spawn(buildNativeAgent(), words, { stdio: ['ignore', 'ignore', 'pipe', ...descriptors.map(() => 'pipe' as const)] })
+  let complaints = ''
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (complaints += text))
+  const ended = new Promise<{ status: number | null; complaints: string }>((resolve) => {
+    child.on('close', (status) => resolve({ status, complaints }))
+  })
+  return { process: child, channels: descriptors.map((fd) => child.stdio[fd] as Socket), ended }
+}
