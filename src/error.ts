@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'timeout'
   | 'aborted'
   | 'limit'
+  | 'command_failed'
 
 /** Whose fault an error is: the caller's (change the call), the host's (change the machine), or the data's. */
 export type ErrorFault = 'caller' | 'host' | 'data'
@@ -33,6 +34,7 @@ const faults: Record<ErrorCode, ErrorFault> = {
   timeout: 'host',
   aborted: 'caller',
   limit: 'data',
+  command_failed: 'caller',
 }
 
 /** What a `BoxLiteError` carries beside its message. */

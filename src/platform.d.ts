@@ -22,6 +22,8 @@ interface AbortSignal {
   // The platforms' own types say any, and an interface that is declared twice must agree.
   // oxlint-disable-next-line no-explicit-any
   readonly reason: any
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
 }
 interface ByteStreamReader {
   read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: undefined }>
@@ -37,6 +39,74 @@ declare class DecompressionStream {
   readonly readable: { getReader(): ByteStreamReader }
   readonly writable: { getWriter(): ByteStreamWriter }
 }
+/** What `setTimeout` gives: a number in a page, an object in Node. */
+type Timer = number | object
+declare function setTimeout(callback: () => void, delayMs: number): Timer
+declare function clearTimeout(timer: Timer | undefined): void
+declare function queueMicrotask(callback: () => void): void
+/** A clock that nobody sets. */
+declare const performance: { now(): number }
+interface ReadableStreamDefaultController<R> {
+  enqueue(chunk: R): void
+  close(): void
+  error(reason?: unknown): void
+}
+interface ReadableStreamDefaultReader<R> {
+  read(): Promise<{ done: false; value: R } | { done: true; value?: R | undefined }>
+  cancel(reason?: unknown): Promise<void>
+  releaseLock(): void
+}
+declare class ReadableStream<R> {
+  constructor(
+    source: {
+      pull?: (controller: ReadableStreamDefaultController<R>) => Promise<void>
+      cancel?: (reason?: unknown) => void | Promise<void>
+    },
+    strategy?: { highWaterMark: number },
+  )
+  readonly locked: boolean
+  getReader(): ReadableStreamDefaultReader<R>
+  cancel(reason?: unknown): Promise<void>
+}
+interface WritableStreamDefaultController {
+  error(reason?: unknown): void
+}
+interface WritableStreamDefaultWriter<W> {
+  readonly ready: Promise<void>
+  write(chunk: W): Promise<void>
+  close(): Promise<void>
+  abort(reason?: unknown): Promise<void>
+  releaseLock(): void
+}
+declare class WritableStream<W> {
+  constructor(
+    sink: {
+      start?: (controller: WritableStreamDefaultController) => void
+      write?: (chunk: W) => Promise<void>
+      close?: () => Promise<void>
+      abort?: (reason?: unknown) => void | Promise<void>
+    },
+    strategy?: { highWaterMark: number },
+  )
+  readonly locked: boolean
+  getWriter(): WritableStreamDefaultWriter<W>
+  close(): Promise<void>
+  abort(reason?: unknown): Promise<void>
+}
+interface Blob {
+  readonly size: number
+  stream(): ReadableStream<Uint8Array>
+}
+declare class URL {
+  constructor(url: string, base?: string)
+  readonly href: string
+  readonly protocol: string
+  readonly pathname: string
+}
+declare function fetch(
+  url: string,
+  options?: { signal?: AbortSignal },
+): Promise<{ readonly ok: boolean; readonly status: number; readonly body: ReadableStream<Uint8Array> | null }>
 declare namespace WebAssembly {
   interface Memory {
     readonly buffer: ArrayBuffer

@@ -16,6 +16,7 @@ const remedies: Readonly<Record<ErrorCode, string | undefined>> = {
   timeout: 'Try again when this machine has less to do.',
   aborted: undefined,
   limit: 'It is over a limit of this boxlite: use something smaller.',
+  command_failed: 'Look at what the command wrote.',
 }
 
 /** Causes can run in a circle. */

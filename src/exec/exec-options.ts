@@ -1,0 +1,57 @@
+// What an execution takes and gives.
+
+/** What a program reads: text or bytes, whole or in pieces. */
+export type ExecInput = string | Uint8Array | AsyncIterable<string | Uint8Array> | ReadableStream<string | Uint8Array>
+
+/** How much of each output is kept where the caller does not say. */
+export const DEFAULT_OUTPUT_BYTES: number = 10 * 2 ** 20
+
+/** Size of a terminal in characters. */
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+export interface ExecOptions {
+  /** Variables beside those of the box. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Working directory; by default that of the box. */
+  readonly cwd?: string
+  /** `name`, `uid`, `name:group` or `uid:gid` of the box; root where neither this nor the box says otherwise. */
+  readonly user?: string
+  /** Standard input. Without it the input is empty, unless `stdin` of the execution is taken at once. */
+  readonly stdin?: ExecInput
+  /** Runs on a terminal; `true` is 80 x 24. All output is then `stdout`. */
+  readonly tty?: boolean | TerminalSize
+  /** Kills the command's process group so many milliseconds after it was sent to the guest. */
+  readonly timeoutMs?: number
+  /** Kills the command's process group; the execution rejects with `aborted`. */
+  readonly signal?: AbortSignal
+  /** `utf8` (the default) gives text, `buffer` gives `Uint8Array`. */
+  readonly encoding?: 'utf8' | 'buffer'
+  /** How much of `stdout`, and of `stderr`, is kept for the result, in bytes; by default 10 MiB. What follows is dropped. */
+  readonly maxOutputBytes?: number
+}
+
+/** How an execution ended. */
+export interface ExecExit {
+  /** Null when a signal ended it. */
+  readonly exitCode: number | null
+  /** The signal that ended it, such as `SIGKILL`, or null. */
+  readonly signal: string | null
+  readonly timedOut: boolean
+  /** Whether there was more output than `maxOutputBytes`. */
+  readonly truncated: boolean
+  /** From the command's way to the guest to its end, in milliseconds. */
+  readonly durationMs: number
+}
+
+export interface ExecResult<T extends string | Uint8Array = string> extends ExecExit {
+  readonly stdout: T
+  readonly stderr: T
+}
+
+/** What iterating an execution yields. `exit` is the last. */
+export type ExecEvent<T extends string | Uint8Array = string> =
+  | { readonly kind: 'stdout' | 'stderr'; readonly data: T }
+  | ({ readonly kind: 'exit' } & ExecExit)
