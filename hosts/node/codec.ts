@@ -1,5 +1,7 @@
-// Compressed clusters on Node: zlib in its thread pool, so that several clusters are inflated at once.
+// Compressed clusters on Node: zlib in its thread pool, so that several clusters are inflated at once. A cluster that was
+// pressed into next to nothing is inflated in less time than the way into the pool and back takes: it stays here.
 
+import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import { badCluster } from '../../src/disk/bad-cluster.ts'
 import { type Codec, portableCodec } from '../../src/disk/codec.ts'
@@ -25,26 +27,32 @@ export function createNodeCodec(zstdDecompress: ZstdDecompress | undefined = nat
 /** The codec of this Node. */
 export const nodeCodec: Codec = createNodeCodec()
 
-function inflateRaw(source: Uint8Array, target: Uint8Array): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const options: zlib.ZlibOptions = {
-      // One byte over the cluster, so that a whole cluster takes one call in the thread pool.
-      chunkSize: target.length + 1,
-      maxOutputLength: target.length,
-      // Data that stops after the cluster without an end mark is whole, as for QEMU.
-      finishFlush: zlib.constants.Z_SYNC_FLUSH,
-    }
-    zlib.inflateRaw(source, options, (error: NodeJS.ErrnoException | null, output) => {
-      if (error?.code === 'ERR_BUFFER_TOO_LARGE') return resolve(portableCodec.inflate('deflate', source, target))
-      if (error !== null) return reject(badCluster('deflate', 'its data is not deflate data', error))
-      if (output.length < target.length) {
-        return reject(badCluster('deflate', `it ends after ${output.length} of ${target.length} bytes`))
-      }
-      target.set(output)
-      resolve(true)
-    })
-  })
+/** What is inflated on the spot, in bytes: some 30 µs of work, where the pool takes 60 µs more. */
+const SMALL_SOURCE_BYTES = 4096
+const SMALL_TARGET_BYTES = 65536
+
+async function inflateRaw(source: Uint8Array, target: Uint8Array): Promise<boolean> {
+  const options: zlib.ZlibOptions = {
+    // One byte over the cluster, so that a whole cluster takes one call of zlib.
+    chunkSize: target.length + 1,
+    maxOutputLength: target.length,
+    // Data that stops after the cluster without an end mark is whole, as for QEMU.
+    finishFlush: zlib.constants.Z_SYNC_FLUSH,
+  }
+  const isSmall = source.length <= SMALL_SOURCE_BYTES && target.length <= SMALL_TARGET_BYTES
+  let output: Buffer
+  try {
+    output = isSmall ? zlib.inflateRawSync(source, options) : await inflateInPool(source, options)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return await portableCodec.inflate('deflate', source, target)
+    throw badCluster('deflate', 'its data is not deflate data', error)
+  }
+  if (output.length < target.length) throw badCluster('deflate', `it ends after ${output.length} of ${target.length} bytes`)
+  target.set(output)
+  return true
 }
+
+const inflateInPool = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.inflateRaw)
 
 async function inflateZstd(zstdDecompress: ZstdDecompress, source: Uint8Array, target: Uint8Array): Promise<boolean> {
   let filledBytes = 0

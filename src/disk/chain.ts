@@ -6,7 +6,7 @@ import { BoxLiteError } from '../error.ts'
 import type { LayerFile } from '../host.ts'
 import { BackingFormat, DiskFact, DiskStatus, ExtentFact, ExtentKind, Field, HeaderFact, Refusal } from './abi.ts'
 import { type Codec, portableCodec } from './codec.ts'
-import { CompressedClusters } from './compressed-clusters.ts'
+import { CompressedClusters, type CompressedPart } from './compressed-clusters.ts'
 import { headerError, headerFacts, readHeaderBytes, textAt } from './header.ts'
 import { checkBacking, type Layer, type MappedExtent, type OpenLayer, readFirst } from './open-layer.ts'
 import { refusalError } from './refusal.ts'
@@ -131,20 +131,15 @@ export class Chain {
       const known = this.#mapNow(offset + done, target.length - done, depth)
       const extents = known > 0 ? this.#takeExtents(known) : await this.map(offset + done, target.length - done, depth)
       const jobs: Promise<void>[] = []
-      for (let i = 0; i < extents.length; i++) {
-        const extent = extents[i]!
+      const compressed: CompressedPart[] = []
+      for (const extent of extents) {
         const part = target.subarray(done, done + extent.length)
         done += extent.length
         if (extent.kind === ExtentKind.DATA) jobs.push(this.#readData(extent, part))
-        else if (extent.kind === ExtentKind.COMPRESSED) {
-          const layer = this.#layers[extent.depth]!
-          const group = this.#compressed.group(layer, extents, i)
-          const start = done - extent.length
-          done = start + group.reduce((sum, { length }) => sum + length, 0)
-          jobs.push(this.#compressed.read(layer, group, target.subarray(start, done)))
-          i += group.length - 1
-        } else part.fill(0)
+        else if (extent.kind === ExtentKind.COMPRESSED) compressed.push({ layer: this.#layers[extent.depth]!, extent, target: part })
+        else part.fill(0)
       }
+      if (compressed.length > 0) jobs.push(this.#compressed.read(compressed))
       if (jobs.length === 1) await jobs[0]
       else await Promise.all(jobs)
     }

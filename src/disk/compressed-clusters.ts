@@ -1,12 +1,18 @@
 // Reads compressed clusters: the core has located them, the codec inflates them.
 
-import { ExtentKind } from './abi.ts'
 import type { Codec } from './codec.ts'
 import { InflatedClusters } from './inflated-clusters.ts'
 import type { MappedExtent, OpenLayer } from './open-layer.ts'
 
-/** Clusters that lie side by side are read together, up to this. */
+/** Clusters that lie side by side in a file are read together, up to this. */
 const READ_TOGETHER_BYTES = 1 << 20
+
+/** Guest bytes of one compressed cluster, and where they are wanted. */
+export interface CompressedPart {
+  readonly layer: OpenLayer
+  readonly extent: MappedExtent
+  readonly target: Uint8Array
+}
 
 export class CompressedClusters {
   readonly #codec: Codec
@@ -16,52 +22,63 @@ export class CompressedClusters {
     this.#codec = codec
   }
 
-  /** The extents from the `first` on, which is compressed and in `layer`, that can be read in one piece: whole, and side by side. */
-  group(layer: OpenLayer, extents: readonly MappedExtent[], first: number): MappedExtent[] {
-    const start = extents[first]!
-    const group = [start]
-    const isWhole = (extent: MappedExtent): boolean => extent.length === layer.clusterBytes
-    let end = start.hostOffset + start.hostBytes
-    for (let i = first + 1; i < extents.length && isWhole(start); i++) {
-      const next = extents[i]!
-      // Sizes are in whole sectors, so neighbours share a part of one.
-      const isNear = next.hostOffset <= end && next.hostOffset > extents[i - 1]!.hostOffset
-      if (next.kind !== ExtentKind.COMPRESSED || next.depth !== start.depth || !isWhole(next) || !isNear) break
-      end = next.hostOffset + next.hostBytes
-      if (end - start.hostOffset > READ_TOGETHER_BYTES) break
-      group.push(next)
+  /** Fills the target of every part. */
+  async read(parts: readonly CompressedPart[]): Promise<void> {
+    const whole: CompressedPart[] = []
+    const jobs: Promise<void>[] = []
+    for (const part of parts) {
+      if (part.extent.length === part.layer.clusterBytes) whole.push(part)
+      else jobs.push(this.#readPiece(part))
     }
-    return group
+    for (const span of spans(whole)) jobs.push(this.#readSpan(span))
+    await Promise.all(jobs)
   }
 
-  /** Fills `target` with a group's guest bytes. */
-  async read(layer: OpenLayer, group: readonly MappedExtent[], target: Uint8Array): Promise<void> {
-    const first = group[0]!
-    if (first.length < layer.clusterBytes) {
-      const cluster = await this.#inflated.get(first.depth, first.hostOffset, async () => {
-        const inflated = new Uint8Array(layer.clusterBytes)
-        await this.#codec.inflate(layer.method, await load(layer, group), inflated)
-        return inflated
-      })
-      const within = first.offset % layer.clusterBytes
-      target.set(cluster.subarray(within, within + first.length))
-      return
-    }
-    const source = await load(layer, group)
+  /** A piece of a cluster: its other pieces are likely to be read next. */
+  async #readPiece({ layer, extent, target }: CompressedPart): Promise<void> {
+    const { depth, hostOffset, hostBytes, offset, length } = extent
+    const cluster = await this.#inflated.get(depth, hostOffset, async () => {
+      const inflated = new Uint8Array(layer.clusterBytes)
+      await this.#codec.inflate(layer.method, await load(layer, hostOffset, hostBytes), inflated)
+      return inflated
+    })
+    const within = offset % layer.clusterBytes
+    target.set(cluster.subarray(within, within + length))
+  }
+
+  async #readSpan(span: readonly CompressedPart[]): Promise<void> {
+    const { layer, extent } = span[0]!
+    const start = extent.hostOffset
+    const source = await load(layer, start, endOf(span.at(-1)!) - start)
     await Promise.all(
-      group.map(async ({ hostOffset, hostBytes, offset, length }) => {
-        const at = hostOffset - first.hostOffset
-        const into = target.subarray(offset - first.offset, offset - first.offset + length)
-        await this.#codec.inflate(layer.method, source.subarray(at, at + hostBytes), into)
+      span.map(async ({ extent: { hostOffset, hostBytes }, target }) => {
+        await this.#codec.inflate(layer.method, source.subarray(hostOffset - start, hostOffset - start + hostBytes), target)
       }),
     )
   }
 }
 
-/** The bytes of the file from a group's first cluster to its last. */
-async function load(layer: OpenLayer, group: readonly MappedExtent[]): Promise<Uint8Array> {
-  const start = group[0]!.hostOffset
-  const last = group[group.length - 1]!
-  const source = new Uint8Array(last.hostOffset + last.hostBytes - start)
-  return source.subarray(0, await layer.file.read(source, start))
+/** The parts by where they are in their files, cut into runs that can be read in one piece. The guest's order is often another. */
+function spans(parts: readonly CompressedPart[]): CompressedPart[][] {
+  const sorted = parts.toSorted((a, b) => a.extent.depth - b.extent.depth || a.extent.hostOffset - b.extent.hostOffset)
+  const found: CompressedPart[][] = []
+  for (const part of sorted) {
+    const span = found.at(-1)
+    const [first] = span ?? []
+    // Sizes are in whole sectors, so neighbours share a part of one.
+    const isNear = first?.layer === part.layer && part.extent.hostOffset <= endOf(span!.at(-1)!)
+    if (isNear && endOf(part) - first.extent.hostOffset <= READ_TOGETHER_BYTES) span!.push(part)
+    else found.push([part])
+  }
+  return found
+}
+
+function endOf({ extent }: CompressedPart): number {
+  return extent.hostOffset + extent.hostBytes
+}
+
+/** A range of the file, or as much of it as there is. */
+async function load(layer: OpenLayer, offset: number, length: number): Promise<Uint8Array> {
+  const source = new Uint8Array(length)
+  return source.subarray(0, await layer.file.read(source, offset))
 }
