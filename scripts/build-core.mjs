@@ -2,9 +2,10 @@
 // so that the package needs neither a bundler nor a file read to find its core; and core/wasi/,
 // the same core as a WASI command, to dist/boxlite-core-wasi.wasm.
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import asc from 'assemblyscript/asc'
+import { writeIfChanged } from './write-if-changed.mjs'
 
 const root = new URL('..', import.meta.url)
 const path = (relative) => fileURLToPath(new URL(relative, root))
@@ -43,16 +44,5 @@ export const coreWasmSha256 = '${sha256}'
 export const coreWasmBase64 =
   '${wasm.toString('base64')}'
 `
-const target = path('src/core/core.wasm.ts')
-let previous = ''
-try {
-  previous = readFileSync(target, 'utf8')
-} catch (cause) {
-  if (cause.code !== 'ENOENT') throw cause
-}
-if (previous !== generated) {
-  // Written aside and renamed, so that a build running beside this one never reads half a module.
-  writeFileSync(`${target}.${process.pid}`, generated)
-  renameSync(`${target}.${process.pid}`, target)
-}
+writeIfChanged(path('src/core/core.wasm.ts'), generated)
 console.log(`core.wasm ${wasm.length} bytes, sha256 ${sha256}`)

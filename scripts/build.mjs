@@ -1,5 +1,5 @@
-// `npm run build`: the core, then TypeScript, then the command. What an earlier build left of a source that is gone goes first: npm would
-// pack it, and a test could load it.
+// `npm run build`: the core, the probe ROM, TypeScript, then the command. What an earlier build left of a source that is gone
+// goes first: npm would pack it, and a test could load it.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { bundleCommand, commandFile } from './bundle-command.mjs'
@@ -8,7 +8,10 @@ import { root, run, tool } from './run.mjs'
 /** Builds everything; resolves with an exit code. */
 export async function build() {
   removeOrphans()
-  const code = (await run(process.execPath, ['scripts/build-core.mjs'])) || (await run(tool('tsc'), ['-b']))
+  const code =
+    (await run(process.execPath, ['scripts/build-core.mjs'])) ||
+    (await run(process.execPath, ['scripts/build-rom.mjs'])) ||
+    (await run(tool('tsc'), ['-b']))
   if (code === 0) await bundleCommand()
   return code
 }

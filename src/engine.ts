@@ -33,6 +33,14 @@ export interface EngineRefusal {
   readonly remedy: string | null
 }
 
+/** Something that stands between a guest which broke out of its machine and the host. */
+export interface EngineProtection {
+  readonly name: 'no-network' | 'resource-limits' | 'system-call-filter' | 'no-new-privileges' | 'ends-with-owner' | 'private-file-system'
+  readonly active: boolean
+  /** One sentence: how, or why not. */
+  readonly detail: string
+}
+
 /** What an engine can do on this machine, found by trying. */
 export interface EngineStatus {
   readonly engine: EngineName
@@ -42,6 +50,7 @@ export interface EngineStatus {
   readonly version: string | null
   /** Better accelerators that were not taken. */
   readonly refused: readonly EngineRefusal[]
+  readonly protections: readonly EngineProtection[]
   readonly capabilities: EngineCapabilities
 }
 

@@ -1,7 +1,7 @@
 // The v86 engine: each machine is a thread of this program.
 
 import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
-import type { Engine, EngineCapabilities, EngineStatus, Machine, MachineSpec, PreparedMachine } from '../../src/engine.ts'
+import type { Engine, EngineCapabilities, EngineProtection, EngineStatus, Machine, MachineSpec, PreparedMachine } from '../../src/engine.ts'
 import type { Store } from '../../src/host.ts'
 import type { MachineRecord } from '../../src/operation/record.ts'
 import type { V86Host } from './host.ts'
@@ -19,6 +19,8 @@ const capabilities: EngineCapabilities = {
   detach: false,
   liveSnapshot: true,
 }
+
+const protections: readonly EngineProtection[] = [{ name: 'no-network', active: true, detail: 'The machine has no network device.' }]
 
 /** The machines of this program, by nonce. */
 const machines = new Map<string, V86Machine>()
@@ -109,6 +111,7 @@ export class V86Engine implements Engine {
       accelerator: null,
       version,
       refused: [{ engine: 'v86', accelerator: 'jit', reason, remedy }],
+      protections,
       capabilities,
     })
     let version: string | null = null
@@ -117,7 +120,7 @@ export class V86Engine implements Engine {
       version = code.version
       const said = await this.#smoke(code.module)
       if (said !== SMOKE_WORD) return refuse(version, `The emulator ran a program of a few instructions and got ${JSON.stringify(said)}`, null)
-      return { engine: 'v86', accelerator: 'jit', version, refused: [], capabilities }
+      return { engine: 'v86', accelerator: 'jit', version, refused: [], protections, capabilities }
     } catch (error) {
       if (!isBoxLiteError(error)) throw error
       return refuse(version, error.message, error.remedy ?? null)

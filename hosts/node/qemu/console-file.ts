@@ -1,0 +1,61 @@
+// The console's log as a file of the run directory, for whoever comes when the machine has ended or its owner has changed. A
+// guest can write to its console for ever; the file cannot grow for ever.
+
+import { open, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** At this length the file becomes `console.log.1`, and a new one begins. */
+const LIMIT_BYTES = 1024 * 1024
+/** What is not written yet, at most; the rest is left out. */
+const WAITING_LIMIT_BYTES = 1024 * 1024
+
+export const CONSOLE_FILE = 'console.log'
+
+export class ConsoleFile {
+  readonly #path: string
+  #waiting: Uint8Array[] = []
+  #waitingBytes = 0
+  #writing: Promise<void> | null = null
+
+  constructor(directory: string) {
+    this.#path = join(directory, CONSOLE_FILE)
+  }
+
+  append(bytes: Uint8Array): void {
+    if (this.#waitingBytes > WAITING_LIMIT_BYTES) return
+    this.#waiting.push(bytes)
+    this.#waitingBytes += bytes.length
+    this.#writing ??= this.#writeAll()
+  }
+
+  /** Resolves when everything is written. */
+  async settled(): Promise<void> {
+    await this.#writing
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) await this.#write()
+    } catch {
+      // The log is a courtesy: a disk that is full must not end the machine.
+      this.#waiting = []
+      this.#waitingBytes = 0
+    }
+    this.#writing = null
+  }
+
+  async #write(): Promise<void> {
+    const bytes = Buffer.concat(this.#waiting)
+    this.#waiting = []
+    this.#waitingBytes = 0
+    const handle = await open(this.#path, 'a', 0o600)
+    let size
+    try {
+      await handle.appendFile(bytes)
+      size = (await handle.stat()).size
+    } finally {
+      await handle.close()
+    }
+    if (size > LIMIT_BYTES) await rename(this.#path, `${this.#path}.1`)
+  }
+}

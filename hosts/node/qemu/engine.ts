@@ -1,0 +1,252 @@
+// The QEMU engine: each machine is a process of its own, which may outlive the program that started it.
+
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { readImageInfo } from '../../../src/disk/info.ts'
+import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
+import type { Engine, EngineCapabilities, EngineStatus, Machine, MachineSpec, PreparedMachine } from '../../../src/engine.ts'
+import type { Store } from '../../../src/host.ts'
+import type { MachineRecord } from '../../../src/operation/record.ts'
+import { fileCall } from '../file-call.ts'
+import { isAlive } from '../process-identity.ts'
+import { qemuArguments, sockets, type QemuTraits } from './arguments.ts'
+import { CONSOLE_FILE } from './console-file.ts'
+import { QemuMachine } from './machine.ts'
+import { endProcess, foreignProcess, type MachineProcess } from './machine-process.ts'
+import { cacheDirectory } from './probe-cache.ts'
+import { Qmp, type QmpEvent } from './qmp.ts'
+import { connectTo, LAYERS_FROM_RUN, makeRunDirectory, runDirectory } from './run-directory.ts'
+import { protectionsOf, survey, type Survey } from './survey.ts'
+import { WaitingProcess } from './waiting-process.ts'
+
+export interface QemuEngineOptions {
+  /** Where the probe's findings are kept. */
+  readonly cacheFile?: string
+  /** Takes these traits, and probes no accelerator. */
+  readonly accelerator?: QemuTraits['accelerator']
+  /** Edits QEMU's argument list before each start. */
+  readonly edit?: (args: readonly string[]) => readonly string[]
+}
+
+const NONCE_PREFIX = 'qemu-'
+// The slowest start is a chain of 1,000 layers on a busy host.
+const START_TIMEOUT_MS = 60_000
+const ATTACH_TIMEOUT_MS = 5_000
+const LOOK_EVERY_MS = 5
+
+// Beside the guest's memory: QEMU's code and heap, translated code, the stacks of its threads.
+const OWN_ADDRESS_SPACE_BYTES = 8 * 1024 ** 3
+
+const capabilities: EngineCapabilities = {
+  // CONFIG_NR_CPUS of the guest's kernel.
+  maxCpus: Math.min(8, availableParallelism()),
+  minMemoryMib: 64,
+  // Below the hole that a PC's first 4 GiB have for devices.
+  maxMemoryMib: 3072,
+  detach: true,
+  liveSnapshot: true,
+}
+
+const installRemedy =
+  process.platform === 'darwin' ? 'Type: brew install qemu' : 'Type: sudo apt-get install qemu-system-x86 (or what your system calls it).'
+
+export class QemuEngine implements Engine {
+  readonly name = 'qemu'
+  readonly #options: QemuEngineOptions
+  #found: Promise<Survey | null> | null = null
+
+  constructor(options: QemuEngineOptions = {}) {
+    this.#options = options
+  }
+
+  async probe(): Promise<EngineStatus> {
+    const found = await this.#survey()
+    if (found === null) {
+      const reason = 'There is no QEMU on this machine.'
+      const refused = [{ engine: 'qemu', accelerator: null, reason, remedy: installRemedy }] as const
+      return { engine: 'qemu', accelerator: null, version: null, refused, protections: [], capabilities }
+    }
+    const { traits, version, refused } = found
+    return { engine: 'qemu', accelerator: traits?.accelerator ?? null, version, refused, protections: protectionsOf(found), capabilities }
+  }
+
+  async prepare(spec: MachineSpec): Promise<PreparedMachine> {
+    checkSpec(spec)
+    const found = await this.#survey()
+    const traits = found?.traits ?? null
+    if (found === null || traits === null) throw await this.#unavailable()
+    const directory = await runDirectory(spec.store, spec.boxId)
+    const nonce = NONCE_PREFIX + randomBytes(16).toString('hex')
+    const { cpus, memoryMib, guest, disk, detach } = spec
+    const { kernel, initrd, commandLine } = guest
+    const args = qemuArguments(traits, { name: nonce, cpus, memoryMib, kernel, initrd, commandLine, disk, layersDirectory: LAYERS_FROM_RUN })
+    await makeRunDirectory(directory)
+    const process = await WaitingProcess.start({
+      program: found.program,
+      args: this.#options.edit?.(args) ?? args,
+      directory,
+      detach,
+      setpriv: found.setpriv,
+      addressSpaceBytes: memoryMib * 1024 ** 2 + OWN_ADDRESS_SPACE_BYTES,
+    })
+    const identity = { ...process.identity, nonce, detached: detach }
+    return {
+      identity,
+      launch: () => launch(process, identity, traits, directory, spec),
+      async abandon() {
+        process.kill()
+        await process.ended
+      },
+    }
+  }
+
+  async find(boxId: string, store: Store, identity: MachineRecord): Promise<Machine | null> {
+    const directory = await runDirectory(store, boxId)
+    if (!(await isAlive(identity))) return null
+    const early: QmpEvent[] = []
+    let hear = (event: QmpEvent): void => void early.push(event)
+    let qmp: Qmp
+    try {
+      qmp = await openQmp(directory, (event) => hear(event), ATTACH_TIMEOUT_MS)
+    } catch (cause) {
+      if (!(await isAlive(identity))) return null
+      throw silent(identity, cause)
+    }
+    try {
+      const { name } = (await qmp.execute('query-name')) as { name?: string }
+      // Somebody else's sockets: the machine that the record names has none.
+      if (name !== identity.nonce) throw silent(identity, null)
+      const { enabled } = (await qmp.execute('query-kvm')) as { enabled: boolean }
+      const machine = new QemuMachine({
+        identity,
+        accelerator: enabled ? 'kvm' : 'tcg',
+        directory,
+        process: foreignProcess(identity, qmp.closed),
+        qmp,
+        layerBelow: (layer) => layerBelow(store, layer),
+        found: true,
+      })
+      hear = (event) => machine.heard(event)
+      for (const event of early) machine.heard(event)
+      await machine.openConsole(await earlierConsole(directory))
+      return machine
+    } catch (error) {
+      qmp.close()
+      if (!(await isAlive(identity))) return null
+      throw isBoxLiteError(error, 'timeout') ? error : silent(identity, error)
+    }
+  }
+
+  async end(_boxId: string, _store: Store, identity: MachineRecord): Promise<void> {
+    await endProcess(identity)
+  }
+
+  async #survey(): Promise<Survey | null> {
+    const { accelerator, cacheFile = join(cacheDirectory(), 'qemu.json') } = this.#options
+    this.#found ??= survey(cacheFile)
+    const found = await this.#found
+    const traits = found?.traits ?? null
+    return found === null || traits === null || accelerator === undefined ? found : { ...found, traits: { ...traits, accelerator } }
+  }
+
+  async #unavailable(): Promise<BoxLiteError> {
+    const { refused } = await this.probe()
+    const remedy = refused.at(-1)?.remedy ?? undefined
+    return new BoxLiteError('engine_unavailable', `QEMU does not work here: ${refused.map(({ reason }) => reason).join(' ')}`, {
+      ...(remedy !== undefined && { remedy }),
+      facts: { refused },
+    })
+  }
+}
+
+/** Lets the waiting process become QEMU, and its guest run. */
+async function launch(
+  process: WaitingProcess,
+  identity: MachineRecord,
+  traits: QemuTraits,
+  directory: string,
+  { store, disk }: MachineSpec,
+): Promise<QemuMachine> {
+  let machine: QemuMachine | null = null
+  try {
+    process.letGo()
+    const qmp = await openQmp(directory, (event) => machine?.heard(event), START_TIMEOUT_MS, process)
+    const { accelerator } = traits
+    const below = (layer: string): Promise<string | null> => (layer === disk[0] ? Promise.resolve(disk[1] ?? null) : layerBelow(store, layer))
+    machine = new QemuMachine({ identity, accelerator, directory, process, qmp, layerBelow: below, found: false })
+    await machine.openConsole(new Uint8Array())
+    await qmp.execute('cont')
+    return machine
+  } catch (error) {
+    process.kill()
+    const { complaint } = await process.ended
+    throw failedStart(error, complaint, machine?.consoleTail ?? '')
+  }
+}
+
+/** Waits until QEMU listens, and negotiates; no longer than `process` lives. */
+async function openQmp(directory: string, onEvent: (event: QmpEvent) => void, timeoutMs: number, process?: MachineProcess): Promise<Qmp> {
+  const deadline = performance.now() + timeoutMs
+  let hasEnded = false
+  void process?.ended.then(() => (hasEnded = true))
+  for (;;) {
+    const socket = await connectTo(directory, sockets.qmp)
+    if (socket !== null) return Qmp.open(socket, onEvent, deadline - performance.now())
+    if (hasEnded) throw new BoxLiteError('io', 'QEMU ended before it could be spoken to')
+    if (performance.now() > deadline) throw new BoxLiteError('timeout', `QEMU did not listen within ${timeoutMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+}
+
+async function layerBelow(store: Store, layer: string): Promise<string | null> {
+  const file = await store.openLayer(layer, 'read')
+  try {
+    return (await readImageInfo(file, layer)).backing?.name ?? null
+  } finally {
+    await file.close()
+  }
+}
+
+/** What earlier owners of a machine heard from its console. */
+async function earlierConsole(directory: string): Promise<Uint8Array> {
+  const path = join(directory, CONSOLE_FILE)
+  try {
+    return await fileCall('read', path, readFile(path))
+  } catch (error) {
+    if (isBoxLiteError(error, 'not_found')) return new Uint8Array()
+    throw error
+  }
+}
+
+function checkSpec({ cpus, memoryMib }: MachineSpec): void {
+  const { maxCpus, minMemoryMib, maxMemoryMib } = capabilities
+  const facts = { cpus, memoryMib, capabilities }
+  if (!Number.isSafeInteger(cpus) || cpus < 1 || cpus > maxCpus) {
+    throw new BoxLiteError('unsupported', `QEMU gives a machine 1 to ${maxCpus} processors here, not ${cpus}`, {
+      remedy: 'Ask for a number between these.',
+      facts,
+    })
+  }
+  if (!Number.isSafeInteger(memoryMib) || memoryMib < minMemoryMib || memoryMib > maxMemoryMib) {
+    throw new BoxLiteError('unsupported', `QEMU gives a machine ${minMemoryMib} to ${maxMemoryMib} MiB of memory, not ${memoryMib}`, {
+      remedy: 'Ask for an amount between these.',
+      facts,
+    })
+  }
+}
+
+function silent(identity: MachineRecord, cause: unknown): BoxLiteError {
+  return new BoxLiteError('timeout', `The machine (process ${identity.pid}) lives and does not answer`, {
+    remedy: 'Another program may be speaking to it; else end it by force.',
+    facts: { pid: identity.pid },
+    cause,
+  })
+}
+
+function failedStart(error: unknown, complaint: string | null, console: string): BoxLiteError {
+  const known = isBoxLiteError(error) ? error : null
+  const why = complaint ?? (error instanceof Error ? error.message : String(error))
+  return new BoxLiteError(known?.code ?? 'io', `The machine did not start: ${why}`, { facts: { ...known?.facts, console }, cause: error })
+}

@@ -1,0 +1,94 @@
+// Where a running machine has its sockets and its console's log: `run/<boxId>/` in the home. Nothing in it is needed to
+// recover a box.
+
+import { mkdir, open, stat, unlink } from 'node:fs/promises'
+import { createConnection, type Socket } from 'node:net'
+import { isAbsolute, join } from 'node:path'
+import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
+import type { Store } from '../../../src/host.ts'
+import { fileError } from '../../../src/store/file-error.ts'
+import { fileCall } from '../file-call.ts'
+import { sockets } from './arguments.ts'
+
+/** Where the layers are, seen from a run directory. */
+export const LAYERS_FROM_RUN = '../../layers'
+
+// sockaddr_un holds 108 bytes on Linux, 104 elsewhere, with a zero at the end.
+const SOCKET_PATH_LIMIT_BYTES = 103
+
+/** What tells the path of a box's run directory. `unsupported` for a store that is not a home in a file system. */
+export async function runDirectory(store: Store, boxId: string): Promise<string> {
+  if (!/^[0-9a-f]{32}$/.test(boxId)) throw new BoxLiteError('invalid_argument', `${JSON.stringify(boxId)} is not the id of a box`)
+  const layers = join(store.location, 'layers')
+  if (isAbsolute(store.location) && (await isDirectory(layers))) return join(store.location, 'run', boxId)
+  throw new BoxLiteError('unsupported', 'QEMU opens the files of a home itself, and this store has none', {
+    remedy: "Use the engine 'v86' with it.",
+    facts: { location: store.location },
+  })
+}
+
+/** Makes the directory, and removes the sockets that an earlier machine left there. */
+export async function makeRunDirectory(path: string): Promise<void> {
+  for (const directory of [join(path, '..'), path]) {
+    try {
+      await fileCall('make', directory, mkdir(directory, { mode: 0o700 }))
+    } catch (error) {
+      if (!isBoxLiteError(error, 'already_exists')) throw error
+    }
+  }
+  await removeSockets(path)
+}
+
+/** Removes the sockets of a machine that has ended. */
+export async function removeSockets(path: string): Promise<void> {
+  for (const name of Object.values(sockets)) {
+    try {
+      await fileCall('remove', join(path, name), unlink(join(path, name)))
+    } catch (error) {
+      if (!isBoxLiteError(error, 'not_found')) throw error
+    }
+  }
+}
+
+/** Connects to a socket of a run directory, however long its path is; null while nobody listens there. */
+export async function connectTo(directory: string, name: string): Promise<Socket | null> {
+  const path = join(directory, name)
+  if (Buffer.byteLength(path) <= SOCKET_PATH_LIMIT_BYTES) return connect(path, path)
+  if (process.platform !== 'linux') {
+    throw new BoxLiteError('limit', `The path of a socket ends at ${SOCKET_PATH_LIMIT_BYTES} bytes: ${path}`, {
+      remedy: 'Use a home with a shorter path.',
+      facts: { path, limitBytes: SOCKET_PATH_LIMIT_BYTES },
+    })
+  }
+  const handle = await fileCall('open', directory, open(directory, 'r'))
+  try {
+    return await connect(`/proc/self/fd/${handle.fd}/${name}`, path)
+  } finally {
+    await handle.close()
+  }
+}
+
+// ENOENT: not made yet. ECONNREFUSED: nobody listens yet, or no longer.
+function connect(address: string, path: string): Promise<Socket | null> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ path: address })
+    const failed = (error: NodeJS.ErrnoException): void => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(null)
+      else reject(fileError(error.code ?? 'EIO', 'call', path, error))
+    }
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      socket.off('error', failed)
+      resolve(socket)
+    })
+  })
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await fileCall('look at', path, stat(path))).isDirectory()
+  } catch (error) {
+    if (isBoxLiteError(error, 'not_found')) return false
+    throw error
+  }
+}
