@@ -17,6 +17,8 @@ struct agent {
   int null;
   // A signalfd; every signal is blocked, SIGPIPE too.
   int signals;
+  // Where the kernel tells of new devices; -1 without a machine.
+  int events;
   struct session *sessions;
 };
 

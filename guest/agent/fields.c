@@ -10,7 +10,7 @@ enum { FIELD_HEADER_BYTES = 5 };
 
 static const struct field_rule *rule_of(uint8_t tag, const struct field_rule *rules, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (rules[i].tag == tag) return &rules[i];
+    if (tag != 0 && rules[i].tag == tag) return &rules[i];
   return NULL;
 }
 
@@ -78,6 +78,7 @@ int fields_read(uint8_t *payload, size_t length, const struct field_rule *rules,
     if (rule == NULL || size > (size_t)(end - at)) return EINVAL;
     if (seen[rule->tag] && rule->type != FIELD_TEXTS) return EINVAL;
     seen[rule->tag] = true;
+    if (rule->present != 0) *((bool *)target + rule->present) = true;
     int error = put(rule, (uint8_t *)target + rule->offset, at, size, end);
     if (error != 0) return error;
     at += size;

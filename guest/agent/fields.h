@@ -38,6 +38,8 @@ struct field_rule {
   enum field_type type;
   bool required;
   size_t offset;
+  // Where a bool says that the field was there; 0: nobody wants to know.
+  size_t present;
 };
 
 enum { TEXTS_SPARE = 8 };

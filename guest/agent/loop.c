@@ -11,11 +11,14 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "freeze.h"
+#include "ports.h"
+#include "power.h"
 
 enum {
   MOST_SESSIONS = 4,
-  // The signals; each session's channel; each stream's input and two outputs.
-  MOST_WATCHED = 1 + MOST_SESSIONS * (1 + PROTOCOL_MAX_STREAMS * 3),
+  // The signals and the devices; each session's channel; each stream's input and two outputs.
+  MOST_WATCHED = 2 + MOST_SESSIONS * (1 + PROTOCOL_MAX_STREAMS * 3),
 };
 
 // What one entry of the poll table is about: a session's channel, or a stream's input (-1) or output.
@@ -49,7 +52,9 @@ static void watch_stream(struct session *session, struct stream *stream) {
 static void watch_all(void) {
   table_size = 0;
   watch(agent.signals, POLLIN, (struct watched){0});
+  watch(agent.events, POLLIN, (struct watched){0});
   for (struct session *session = agent.sessions; session != NULL; session = session->next) {
+    if (session->away) continue;
     // A stalled session takes no more until it could say what it has to.
     short events = session->stalled ? 0 : POLLIN;
     if (session->stalled || !outbox_empty(&session->outbox)) events |= POLLOUT;
@@ -60,7 +65,7 @@ static void watch_all(void) {
 
 // Milliseconds until the next thing that happens by itself, or -1.
 static int time_left(void) {
-  int64_t next = INT64_MAX;
+  int64_t next = freeze_deadline() < power_deadline() ? freeze_deadline() : power_deadline();
   for (struct session *session = agent.sessions; session != NULL; session = session->next)
     for (struct stream *stream = session->streams; stream != NULL; stream = stream->next)
       if (stream->linger_until != 0 && stream->linger_until < next) next = stream->linger_until;
@@ -69,23 +74,34 @@ static int time_left(void) {
   return left < 0 ? 0 : (int)left;
 }
 
-static void tell_stream(pid_t pid, int status) {
+static void tell(pid_t pid, int status) {
+  freeze_reaped(pid, status);
   for (struct session *session = agent.sessions; session != NULL; session = session->next)
     for (struct stream *stream = session->streams; stream != NULL; stream = stream->next)
       if (stream->pid == pid) stream_reaped(stream, status);
 }
 
-// Orphans come here too, and nobody else would wait for them.
-static void reap(void) {
+static void hear_signals(void) {
+  enum { ASKED_GRACE_MS = 5000 };
   struct signalfd_siginfo infos[8];
-  ssize_t count = read(agent.signals, infos, sizeof infos);
-  (void)count;
+  ssize_t bytes = read(agent.signals, infos, sizeof infos);
+  for (size_t i = 0; bytes > 0 && i < (size_t)bytes / sizeof *infos; i++) {
+    if (infos[i].ssi_signo == SIGIO) ports_visited();
+    // What `poweroff`, `halt` and `reboot` send to the first process.
+    else if (infos[i].ssi_signo != SIGCHLD) power_begin(ASKED_GRACE_MS);
+  }
+  // Orphans too: nobody else would wait for them.
   int status;
   pid_t pid;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) tell_stream(pid, status);
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) tell(pid, status);
 }
 
+// A guest's port stays, whoever comes and goes; without a machine the session was all there was.
 static void forget(struct session *gone) {
+  if (agent.owns_machine) {
+    ports_left(gone);
+    return;
+  }
   struct session **link = &agent.sessions;
   while (*link != gone) link = &(*link)->next;
   *link = gone->next;
@@ -95,7 +111,7 @@ static void forget(struct session *gone) {
 
 // Streams first, as a session may end and forget them.
 static void serve_streams(void) {
-  for (nfds_t i = 1; i < table_size; i++) {
+  for (nfds_t i = 2; i < table_size; i++) {
     struct stream *stream = watched[i].stream;
     if (stream == NULL || table[i].revents == 0) continue;
     if (watched[i].output < 0) stream_drain(stream);
@@ -104,24 +120,31 @@ static void serve_streams(void) {
 }
 
 static void serve_sessions(void) {
-  for (nfds_t i = 1; i < table_size; i++) {
+  for (nfds_t i = 2; i < table_size; i++) {
     struct session *session = watched[i].session;
     if (session == NULL || watched[i].stream != NULL) continue;
     if ((table[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !session_read(session)) forget(session);
   }
-  for (struct session *session = agent.sessions; session != NULL; session = session->next) session_serve(session, now_ms());
+  int64_t now = now_ms();
+  freeze_tick(now);
+  for (struct session *session = agent.sessions; session != NULL; session = session->next) session_serve(session, now);
 }
 
 int loop_run(void) {
-  while (agent.sessions != NULL) {
+  while (agent.sessions != NULL || agent.owns_machine) {
     watch_all();
     int ready = poll(table, table_size, time_left());
     if (ready < 0 && errno != EINTR) return 1;
     if (ready > 0) {
-      if (table[0].revents != 0) reap();
+      if (table[0].revents != 0) hear_signals();
+      if (table[1].revents != 0) {
+        ports_drain_events();
+        ports_open();
+      }
       serve_streams();
     }
     serve_sessions();
+    if (power_tick(now_ms())) return 0;
   }
   return 0;
 }

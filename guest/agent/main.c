@@ -11,9 +11,13 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "disks.h"
+#include "init.h"
 #include "loop.h"
+#include "ports.h"
+#include "power.h"
 
-struct agent agent = {.null = -1, .signals = -1};
+struct agent agent = {.null = -1, .signals = -1, .events = -1};
 
 void close_fd(int *fd) {
   if (*fd >= 0) close(*fd);
@@ -21,8 +25,9 @@ void close_fd(int *fd) {
 }
 
 static int usage(void) {
-  fputs("usage: boxlite-agent --fd=N... [--root=DIR]\n"
-        "Serves a session on each descriptor until all are closed, in DIR as its root. As a guest's first process it takes no arguments.\n",
+  fputs("usage: boxlite-agent --fd=N... [--root=DIR] [--disk=DIR]\n"
+        "Serves a session on each descriptor until all are closed, with DIR as its root; FREEZE freezes the file system at --disk alone.\n"
+        "As a guest's first process it takes no arguments.\n",
         stderr);
   return 64;
 }
@@ -39,6 +44,10 @@ static bool take_signals(void) {
   sigfillset(&all);
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGCHLD);
+  sigaddset(&wanted, SIGIO);
+  sigaddset(&wanted, SIGTERM);
+  sigaddset(&wanted, SIGUSR1);
+  sigaddset(&wanted, SIGUSR2);
   sigprocmask(SIG_SETMASK, &all, NULL);
   agent.signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
   return agent.signals >= 0;
@@ -60,21 +69,39 @@ static bool serve(const char *number) {
   return true;
 }
 
+static bool open_null(void) {
+  agent.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  return agent.null >= 0;
+}
+
+static int run_machine(void) {
+  agent.owns_machine = true;
+  init_machine();
+  if (!take_signals()) power_fatal("signalfd", errno);
+  if (!open_null()) power_fatal("/dev/null", errno);
+  ports_open();
+  loop_run();
+  power_fatal("poll", errno);
+}
+
 int main(int count, char **arguments) {
   const char *root = NULL;
+  // The kernel gives its first process those words of its command line that it does not know itself.
+  if (getpid() == 1 && (count < 2 || strncmp(arguments[1], "--", 2) != 0)) return run_machine();
   if (count < 2) return usage();
   for (int i = 1; i < count; i++) {
     if (strncmp(arguments[i], "--fd=", 5) == 0) {
       if (!serve(arguments[i] + 5)) return fail(arguments[i]);
     } else if (strncmp(arguments[i], "--root=", 7) == 0) {
       root = arguments[i] + 7;
+    } else if (strncmp(arguments[i], "--disk=", 7) == 0) {
+      disks_take(arguments[i] + 7);
     } else {
       return usage();
     }
   }
   // Before the root changes: the sandbox may have no devices.
-  agent.null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (agent.null < 0) return fail("/dev/null");
+  if (!open_null()) return fail("/dev/null");
   if (root != NULL && (chroot(root) != 0 || chdir("/") != 0)) return fail(root);
   // What a parent left open is no program's to see.
   if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return fail("close_range");

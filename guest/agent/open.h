@@ -3,6 +3,9 @@
 #ifndef BOXLITE_OPEN_H
 #define BOXLITE_OPEN_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "fields.h"
 #include "parser.h"
 
@@ -21,6 +24,8 @@ struct request {
   uint32_t flags;
   uint64_t offset;
   uint64_t length;
+  bool has_mode;
+  bool has_length;
   uint64_t time_ns;
   uint32_t grace_ms;
 };

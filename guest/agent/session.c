@@ -10,6 +10,7 @@
 
 #include "agent.h"
 #include "bytes.h"
+#include "freeze.h"
 #include "open.h"
 
 // A read that is shorter than this has most likely emptied the channel: a virtio port gives a page at a time.
@@ -31,6 +32,7 @@ void session_end(struct session *session) {
   }
   session->stream_count = 0;
   session->speaking = false;
+  freeze_release(session);
 }
 
 bool session_read(struct session *session) {

@@ -2,65 +2,14 @@
 #include "users.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { MOST_FIELDS = 7 };
+#include "lines.h"
 
-struct lines {
-  int fd;
-  size_t start;
-  size_t end;
-  char bytes[4096];
-};
-
-// Only a regular file: anything else could make the agent wait.
-static bool lines_open(struct lines *lines, const char *path) {
-  struct stat status;
-  lines->start = lines->end = 0;
-  lines->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (lines->fd < 0) return false;
-  if (fstat(lines->fd, &status) == 0 && S_ISREG(status.st_mode)) return true;
-  close(lines->fd);
-  return false;
-}
-
-// The next line without its end, or NULL. A line that is longer than the buffer comes in pieces, which match nothing.
-static char *lines_next(struct lines *lines) {
-  for (;;) {
-    char *line = lines->bytes + lines->start;
-    char *end = memchr(line, '\n', lines->end - lines->start);
-    if (end != NULL) {
-      *end = '\0';
-      lines->start = (size_t)(end + 1 - lines->bytes);
-      return line;
-    }
-    memmove(lines->bytes, line, lines->end - lines->start);
-    lines->end -= lines->start;
-    lines->start = 0;
-    if (lines->end == sizeof lines->bytes - 1) lines->end = 0;
-    ssize_t count = read(lines->fd, lines->bytes + lines->end, sizeof lines->bytes - 1 - lines->end);
-    if (count <= 0 && lines->end == 0) return NULL;
-    if (count > 0) lines->end += (size_t)count;
-    else lines->bytes[lines->end++] = '\n';
-  }
-}
-
-static size_t split(char *line, char separator, char **fields, size_t most) {
-  size_t count = 0;
-  while (count < most) {
-    fields[count++] = line;
-    line = strchr(line, separator);
-    if (line == NULL) break;
-    *line++ = '\0';
-  }
-  return count;
-}
+enum { PASSWD_FIELDS = 7, GROUP_FIELDS = 4 };
 
 static bool number_of(const char *text, uint32_t *number) {
   uint64_t value = 0;
@@ -87,9 +36,9 @@ static bool find_user(const char *name, struct user *user) {
   if (lines_open(&lines, "/etc/passwd")) {
     char *line;
     while (!found && (line = lines_next(&lines)) != NULL) {
-      char *fields[MOST_FIELDS];
+      char *fields[PASSWD_FIELDS];
       uint32_t uid, gid;
-      if (split(line, ':', fields, MOST_FIELDS) < MOST_FIELDS) continue;
+      if (line_split(line, ':', fields, PASSWD_FIELDS) < PASSWD_FIELDS) continue;
       if (!number_of(fields[2], &uid) || !number_of(fields[3], &gid)) continue;
       if (strcmp(fields[0], name) != 0 && !(numeric && uid == wanted)) continue;
       found = true;
@@ -99,11 +48,11 @@ static bool find_user(const char *name, struct user *user) {
       if (*fields[5] != '\0') copy(user->home, sizeof user->home, fields[5]);
       if (*fields[6] != '\0') copy(user->shell, sizeof user->shell, fields[6]);
     }
-    close(lines.fd);
+    lines_close(&lines);
   }
   if (found || !numeric) return found;
   user->uid = wanted;
-  user->gid = wanted == 0 ? 0 : wanted;
+  user->gid = wanted;
   copy(user->name, sizeof user->name, wanted == 0 ? "root" : name);
   return true;
 }
@@ -122,18 +71,18 @@ static bool find_group(const char *name, struct user *user) {
   if (!lines_open(&lines, "/etc/group")) return false;
   char *line;
   while (!found && (line = lines_next(&lines)) != NULL) {
-    char *fields[4];
+    char *fields[GROUP_FIELDS];
     uint32_t gid;
-    if (split(line, ':', fields, 4) < 4 || !number_of(fields[2], &gid)) continue;
+    if (line_split(line, ':', fields, GROUP_FIELDS) < GROUP_FIELDS || !number_of(fields[2], &gid)) continue;
     if (name != NULL) {
       if (strcmp(fields[0], name) != 0) continue;
       user->gid = gid;
       found = true;
-    } else if (gid != user->gid && user->group_count < sizeof user->groups / sizeof *user->groups && lists(fields[3], user->name)) {
+    } else if (gid != user->gid && user->group_count < USER_MOST_GROUPS - 1 && lists(fields[3], user->name)) {
       user->groups[user->group_count++] = gid;
     }
   }
-  close(lines.fd);
+  lines_close(&lines);
   return found;
 }
 
@@ -158,6 +107,6 @@ int users_find(const char *wanted, struct user *user) {
     return 0;
   }
   find_group(NULL, user);
-  user->groups[user->group_count < 64 ? user->group_count++ : 63] = user->gid;
+  user->groups[user->group_count++] = user->gid;
   return 0;
 }

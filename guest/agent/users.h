@@ -6,10 +6,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+enum { USER_MOST_GROUPS = 64 };
+
 struct user {
   uid_t uid;
   gid_t gid;
-  gid_t groups[64];
+  gid_t groups[USER_MOST_GROUPS];
   size_t group_count;
   char name[64];
   char home[512];
