@@ -76,12 +76,11 @@ export interface OpenDiskOptions {
 export function openLiveDisk(home: HomeAccess, boxId: string, { writable = true }: OpenDiskOptions): Promise<BoxDisk> {
   return home.inTurn(boxId, async () => {
     home.checkDiskClosed(boxId)
+    if (home.runner.of(boxId).owned !== null) throw isRunning(boxId)
     const lock = await home.lockBox(boxId)
     try {
       const { record } = await home.run({ kind: 'recover', boxId }, { held: [{ scope: { kind: 'box', id: boxId }, held: lock }] })
-      if (record.machine !== null) {
-        throw new BoxLiteError('invalid_state', 'Cannot open the disk of a box while it is running. Stop the box first.', { facts: { boxId } })
-      }
+      if (record.machine !== null) throw isRunning(boxId)
       const { chain, file } = await inHome(home, () => openTop(home, record.live, writable))
       return keepOpen(home, boxId, chain, file, lock)
     } catch (error) {
@@ -89,6 +88,10 @@ export function openLiveDisk(home: HomeAccess, boxId: string, { writable = true 
       throw error
     }
   })
+}
+
+function isRunning(boxId: string): BoxLiteError {
+  return new BoxLiteError('invalid_state', 'Cannot open the disk of a box while it is running. Stop the box first.', { facts: { boxId } })
 }
 
 /** Opens the disk that ends in a frozen layer, for reading. It stays readable whatever becomes of the box. */

@@ -1,6 +1,8 @@
 // Everything that the public API needs of a platform. Time, randomness and files by path each enter here.
 
 import type { Codec } from './disk/codec.ts'
+import type { Engine } from './engine.ts'
+import type { Guest } from './guest.ts'
 import type { LayerFile, Store } from './host.ts'
 
 export interface BoxHost {
@@ -9,8 +11,13 @@ export interface BoxHost {
   readonly codec: Codec
   /** 32 random lower-case hex digits. */
   newId(): string
+  randomBytes(length: number): Uint8Array
   /** Milliseconds since 1970. */
   nowMs(): number
   /** Opens a file of this machine for reading, by its path. Absent where programs have no files. */
   openFile?(path: string): Promise<LayerFile>
+  /** What runs machines here, the best first. */
+  readonly engines: readonly Engine[]
+  /** Finds the guest's files; `engine_unavailable` says how to get them. */
+  findGuest(): Promise<Guest>
 }

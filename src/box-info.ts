@@ -1,5 +1,10 @@
 // What the public API says about boxes and snapshots.
 
+import { DEFAULT_CPUS, DEFAULT_MEMORY_MIB, readSettings, type BoxSettings } from './box-settings.ts'
+import type { Accelerator, EngineName } from './engine.ts'
+import { isBoxLiteError } from './error.ts'
+import type { BoxStateName } from './lifecycle.ts'
+import type { BoxRun } from './machine/box-run.ts'
 import type { Consistency, BoxRecord, SnapshotRecord } from './operation/record.ts'
 
 export interface BoxInfo {
@@ -7,6 +12,10 @@ export interface BoxInfo {
   readonly id: string
   /** Null for a box without a name, or one whose record cannot be read. */
   readonly name: string | null
+  /** What it is doing; null where its record cannot be read. */
+  readonly state: BoxStateName | null
+  /** The image that its disk started as; null: it was not made of one. */
+  readonly image: string | null
   readonly createdAt: Date | null
   readonly snapshotCount: number
   /** Name of the snapshot that the disk comes after. */
@@ -16,6 +25,16 @@ export interface BoxInfo {
 }
 
 export interface BoxDetails extends BoxInfo {
+  /** How it runs: what it was made with, and the defaults. */
+  readonly settings: BoxSettings & { readonly cpus: number; readonly memoryMib: number }
+  /** The machine that this process runs of it; null: none. */
+  readonly machine: {
+    readonly engine: EngineName
+    readonly accelerator: Accelerator
+    /** Whether it goes on when this program ends. */
+    readonly detached: boolean
+    readonly pid: number
+  } | null
   readonly disk: {
     readonly virtualSizeBytes: number
     /** What the box alone holds: written since its newest snapshot. */
@@ -52,15 +71,45 @@ export interface SnapshotTree {
   readonly current: string | null
 }
 
-export function boxInfo(record: BoxRecord): BoxInfo {
-  const createdAt = record.config['createdAt']
+export function boxInfo(record: BoxRecord, run: BoxRun): BoxInfo {
+  const { createdAt, image } = record.config
   return {
     id: record.id,
     name: record.name,
+    state: run.stateOf(record),
+    image: typeof image === 'string' ? image : null,
     createdAt: typeof createdAt === 'number' ? new Date(createdAt) : null,
     snapshotCount: record.snapshots.length,
     currentSnapshot: nameOf(record, record.liveParent),
-    attention: record.pending === null ? null : 'A snapshot of this running box was interrupted; its next owner completes it.',
+    attention: attentionTo(record, run),
+  }
+}
+
+/** What there is to tell of a box beyond its disk. */
+export function runningInfo(record: BoxRecord, run: BoxRun): Pick<BoxDetails, 'settings' | 'machine'> {
+  const machine = run.owned?.live.machine ?? null
+  return {
+    settings: { cpus: DEFAULT_CPUS, memoryMib: DEFAULT_MEMORY_MIB, ...(settingsObjection(record) === null ? readSettings(record.config) : {}) },
+    machine:
+      machine === null
+        ? null
+        : { engine: machine.engine, accelerator: machine.accelerator, detached: machine.identity.detached, pid: machine.identity.pid },
+  }
+}
+
+function attentionTo(record: BoxRecord, run: BoxRun): string | null {
+  if (record.pending !== null && run.owned === null) return 'A snapshot of this running box was interrupted; its next owner completes it.'
+  return run.failure ?? settingsObjection(record)
+}
+
+/** What is wrong with the settings of a box, which may come from an archive; null: nothing. */
+function settingsObjection(record: BoxRecord): string | null {
+  try {
+    readSettings(record.config)
+    return null
+  } catch (error) {
+    if (isBoxLiteError(error, 'corrupt')) return error.message
+    throw error
   }
 }
 

@@ -1,10 +1,22 @@
 // One box.
 
+import type { GuestMetrics } from './agent/calls.ts'
 import { exportBox, type ExportOptions } from './archive/export.ts'
 import { LayerChains } from './archive/layer-chain.ts'
 import { inHome, openLiveDisk, type BoxDisk, type OpenDiskOptions } from './box-disk.ts'
-import { boxInfo, type BoxDetails } from './box-info.ts'
+import type { BoxEvent, BoxEventKind, BoxEventOf } from './box-events.ts'
+import { boxInfo, runningInfo, type BoxDetails } from './box-info.ts'
+import { readSettings } from './box-settings.ts'
+import { BoxLiteError, isBoxLiteError } from './error.ts'
+import { startExec, startShell, type Connect, type ShellOptions } from './exec/exec.ts'
+import type { ExecOptions } from './exec/exec-options.ts'
+import type { Execution } from './exec/execution.ts'
 import type { HomeAccess } from './home-access.ts'
+import type { RunCounts } from './machine/box-run.ts'
+import type { StartOptions } from './machine/launch.ts'
+import type { StopOptions } from './machine/runner.ts'
+import { exportRunning } from './machine/export-running.ts'
+import type { BoxRecord } from './operation/record.ts'
 import { layerBytes, Snapshots } from './snapshots.ts'
 
 export interface CloneOptions {
@@ -19,6 +31,15 @@ export interface RemoveOptions {
   readonly force?: boolean
 }
 
+export interface LogOptions {
+  /** Goes on until the machine ends. */
+  readonly follow?: boolean
+}
+
+export interface BoxMetrics extends Readonly<RunCounts> {
+  readonly guest: GuestMetrics | null
+}
+
 /** What `Box.export` takes. */
 export type BoxExportOptions = Omit<ExportOptions, 'codec'>
 
@@ -28,9 +49,14 @@ export class Box {
   /** Null for a box without a name. */
   readonly name: string | null
   readonly snapshot: Snapshots
+  // What every command starts with; a box keeps its settings for life.
+  readonly #defaults: ExecDefaults
+  readonly #connect: Connect
 
-  constructor(home: HomeAccess, id: string, name: string | null) {
+  constructor(home: HomeAccess, { id, name, config }: Pick<BoxRecord, 'id' | 'name' | 'config'>) {
     this.#home = home
+    this.#defaults = execDefaults(config)
+    this.#connect = () => home.during(() => home.runner.session(id))
     this.id = id
     this.name = name
     this.snapshot = new Snapshots(home, id)
@@ -43,10 +69,85 @@ export class Box {
 
   async #details(): Promise<BoxDetails> {
     const record = await this.#home.record(this.id)
+    const run = this.#home.runner.of(this.id)
     const chains = new LayerChains(this.#home.store, this.#home.host.codec)
     const { virtualSizeBytes } = await chains.facts(record.live)
     const layerCount = (await chains.names(record.live)).length
-    return { ...boxInfo(record), disk: { virtualSizeBytes, layerCount, ownBytes: await layerBytes(this.#home, record.live) } }
+    const disk = { virtualSizeBytes, layerCount, ownBytes: await layerBytes(this.#home, record.live) }
+    return { ...boxInfo(record, run), ...runningInfo(record, run), disk }
+  }
+
+  /**
+   * Starts the machine and resolves when the guest answers; nothing for a box that runs. `engine_unavailable` where no engine works
+   * here; `busy` where another process runs the box; a guest that does not come up is told with its console, as the fact `console`.
+   */
+  start(options: StartOptions = {}): Promise<void> {
+    return this.#home.inTurn(this.id, () => this.#home.runner.start(this.id, options))
+  }
+
+  /** Shuts the guest down, and ends its machine where it does not in time; nothing for a box that does not run. */
+  stop(options: StopOptions = {}): Promise<void> {
+    return this.#home.inTurn(this.id, () => this.#home.runner.stop(this.id, options))
+  }
+
+  /** Stops the processors; memory stays. A machine that was left paused runs again when another process takes it over. */
+  pause(): Promise<void> {
+    return this.#home.inTurn(this.id, () => this.#home.runner.pause(this.id))
+  }
+
+  /** Lets a paused box run on. */
+  resume(): Promise<void> {
+    return this.#home.inTurn(this.id, () => this.#home.runner.resume(this.id))
+  }
+
+  /**
+   * Runs a command, in a box that is started where it does not run. Returns at once: await it for the whole result, iterate it for
+   * the output as it comes. A command that fails is a result, not an error.
+   */
+  exec(command: string, args: readonly string[] | undefined, options: ExecOptions & { readonly encoding: 'buffer' }): Execution<Uint8Array>
+  exec(command: string, args?: readonly string[], options?: ExecOptions & { readonly encoding?: 'utf8' }): Execution<string>
+  exec(command: string, args?: readonly string[], options?: ExecOptions): Execution<string> | Execution<Uint8Array>
+  exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Execution<string> | Execution<Uint8Array> {
+    return this.#counted<Execution<string> | Execution<Uint8Array>>(startExec(this.#connect, command, args, this.#withDefaults(options)))
+  }
+
+  /** Starts a shell on a terminal, in a box that is started where it does not run. */
+  shell(options: ShellOptions = {}): Execution<string> {
+    return this.#counted(startShell(this.#connect, this.#withDefaults(options)))
+  }
+
+  /** What this process did in the box, and what the guest says of itself; null where it does not run here. */
+  async metrics(): Promise<BoxMetrics> {
+    const { counts, owned } = this.#home.runner.of(this.id)
+    const guest = owned === null ? null : await (await owned.live.agent()).metrics()
+    return { ...counts, guest }
+  }
+
+  /**
+   * What the guest's console said since the last start, as far as it is kept. Of a box that does not run, what this process heard
+   * of it last.
+   */
+  async *logs({ follow = false }: LogOptions = {}): AsyncGenerator<string, void, undefined> {
+    const { runner } = this.#home
+    const owned = await this.#home.inTurn(this.id, () => runner.owned(this.id))
+    if (owned === null) {
+      const { lastExit } = runner.of(this.id)
+      if (lastExit !== null) yield lastExit.console
+      return
+    }
+    const decoder = new TextDecoder()
+    for await (const bytes of owned.live.machine.console({ follow })) yield decoder.decode(bytes, { stream: true })
+    yield decoder.decode()
+  }
+
+  /** Calls `listener` for each event of a kind until the function that this returns is called. Only of what this process does. */
+  on<K extends BoxEventKind>(kind: K, listener: (event: BoxEventOf<K>) => void): () => void {
+    return this.#home.runner.of(this.id).events.on(kind, listener)
+  }
+
+  /** Every event from now on, until the caller leaves the loop or the box is removed. */
+  events(): AsyncIterableIterator<BoxEvent> {
+    return this.#home.runner.of(this.id).events.stream()
   }
 
   /** Opens the disk of a stopped box, for writing too unless told otherwise. The box is locked until the disk is closed. */
@@ -54,11 +155,11 @@ export class Box {
     return openLiveDisk(this.#home, this.id, options)
   }
 
-  /** Makes a box whose disk starts as this one's, or as one of its snapshots. No bytes are copied. */
+  /** Makes a box whose disk starts as this one's, running or not, or as one of its snapshots. No bytes are copied. */
   async clone({ name, snapshot }: CloneOptions = {}): Promise<Box> {
     const { host } = this.#home
     const { config } = await this.#home.record(this.id)
-    const { record } = await this.#home.change({
+    const { record, findings } = await this.#home.change({
       kind: 'clone',
       boxId: this.id,
       snapshot: snapshot ?? null,
@@ -68,25 +169,79 @@ export class Box {
       cloneLayerId: host.newId(),
       layerId: host.newId(),
     })
-    return new Box(this.#home, record.id, record.name)
+    this.#home.runner.tell(this.id, findings)
+    return new Box(this.#home, record)
   }
 
   /**
-   * The box with its snapshots as an archive, in chunks; or one snapshot. The box is locked while it is read. Read it to its
-   * end, or call `return`: `for await` does.
+   * The box with its snapshots as an archive, in chunks; or one snapshot. Of a box that runs it is the disk as it was when the
+   * export began, and the box goes on meanwhile; one that does not run is locked while it is read. Read it to its end, or call
+   * `return`: `for await` does.
    */
   async *export(options: BoxExportOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const given = { ...options, codec: this.#home.host.codec }
     const leave = await this.#home.enter(this.id)
     try {
       this.#home.checkDiskClosed(this.id)
-      yield* exportBox(this.#home.performer, this.id, { ...options, codec: this.#home.host.codec })
+      if ((await this.#home.record(this.id)).machine === null) {
+        yield* exportBox(this.#home.performer, this.id, given)
+        return
+      }
     } finally {
       leave()
     }
+    yield* exportRunning(this.#home, this.id, given)
   }
 
-  /** Removes the box with its snapshots; clones live on. The space comes back with `prune`. */
-  async remove({ force = false }: RemoveOptions = {}): Promise<void> {
-    await this.#home.change({ kind: 'box.remove', boxId: this.id, force })
+  /** Removes the box with its snapshots; clones live on. The space comes back with `prune`. `invalid_state` for one that runs, without `force`. */
+  remove({ force = false }: RemoveOptions = {}): Promise<void> {
+    const { runner } = this.#home
+    return this.#home.inTurn(this.id, async () => {
+      this.#home.checkDiskClosed(this.id)
+      if (runner.of(this.id).owned !== null) {
+        if (!force) throw stillRunning(this.id)
+        await runner.stop(this.id, { force: true }, true)
+      }
+      await this.#home.run({ kind: 'box.remove', boxId: this.id, force })
+      runner.forget(this.id)
+    })
   }
+
+  #withDefaults<O extends ExecOptions | ShellOptions>(options: O): O {
+    const { env, ...defaults } = this.#defaults
+    return { ...defaults, ...options, env: { ...env, ...options.env } }
+  }
+
+  #counted<E extends Execution<string> | Execution<Uint8Array>>(execution: E): E {
+    const { counts } = this.#home.runner.of(this.id)
+    counts.commandsExecutedTotal++
+    // Its caller hears how it went; here it is only counted.
+    void execution.then(
+      ({ exitCode }) => void (exitCode === 0 || counts.execErrorsTotal++),
+      () => void counts.execErrorsTotal++,
+    )
+    return execution
+  }
+
+  /** Stops the box; it is removed only where it was made with `autoRemove`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+type ExecDefaults = Pick<ExecOptions, 'env' | 'cwd' | 'user'>
+
+/** What the box's own settings say of its commands. Settings that are not valid are told by the start. */
+function execDefaults(config: BoxRecord['config']): ExecDefaults {
+  try {
+    const { env, workingDir, user } = readSettings(config)
+    return { ...(env && { env }), ...(workingDir && { cwd: workingDir }), ...(user && { user }) }
+  } catch (error) {
+    if (isBoxLiteError(error, 'corrupt')) return {}
+    throw error
+  }
+}
+
+function stillRunning(boxId: string): BoxLiteError {
+  return new BoxLiteError('invalid_state', `box '${boxId}' is running`, { remedy: 'Stop it first, or remove it with force.', facts: { boxId } })
 }

@@ -5,19 +5,27 @@ import type { ArchiveOptions } from './archive/progress.ts'
 import type { BoxHost } from './box-host.ts'
 import { boxInfo, type BoxInfo } from './box-info.ts'
 import { Box, type RemoveOptions } from './box.ts'
-import { openDiskSource, type CopyOptions, type DiskSource } from './disk-source.ts'
-import { BoxLiteError, isBoxLiteError } from './error.ts'
+import { createBox, type CreateOptions } from './create-box.ts'
+import type { Engine, EngineName } from './engine.ts'
+import { isBoxLiteError, type BoxLiteError } from './error.ts'
 import { checkHome, type FsckOptions, type FsckReport } from './fsck.ts'
 import { boxNotFound, HomeAccess, type BoxReading } from './home-access.ts'
+import { Images } from './images.ts'
 import { adoptBox, type OldHome } from './legacy/adopt.ts'
 import type { OldRecovery } from './legacy/recover-old-box.ts'
+import { wantedEngines, type EngineInfo } from './machine/chosen-engine.ts'
 import { listBoxes } from './name-index.ts'
 import type { Finding, Recovery } from './operation/operation.ts'
+import type { OperationEvent } from './perform.ts'
 import { pruneHome, type PruneOptions, type PruneReport } from './prune.ts'
 
 export interface OpenOptions {
   /** The directory of the home; by default `BOXLITE_HOME`, else `~/.boxlite/store`. */
   readonly homeDir?: string
+  /** What runs the boxes: `auto` takes the best that works here. */
+  readonly engine?: 'auto' | EngineName | Engine
+  /** Told each effect of each operation, and how it went. */
+  readonly logger?: (event: OperationEvent) => void
 }
 
 /** What `BoxLite.open` found of one box, and what it did. */
@@ -30,34 +38,38 @@ export interface RecoveredBox {
   readonly error: BoxLiteError | null
 }
 
-export interface CreateOptions extends CopyOptions {
-  /** Unique among the boxes of the home. A box needs none. */
-  readonly name?: string
-  /** What the disk starts as; it is copied. Without it the disk is empty. */
-  readonly disk?: DiskSource
-  /** Size of the disk in GiB (2^30 bytes); not less than `disk`. By default that of `disk`, or 10. */
-  readonly diskSizeGb?: number
+/** What this process did in the home since it opened it. */
+export interface HomeMetrics {
+  readonly boxesCreatedTotal: number
+  /** Boxes whose start failed, or whose machine ended against their will, and that nobody started again. */
+  readonly boxesFailedTotal: number
+  readonly numRunningBoxes: number
+  readonly totalCommandsExecuted: number
+  readonly totalExecErrors: number
 }
 
 /** What `BoxLite.import` takes. */
 export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId' | 'nowMs'>
 
-const DEFAULT_DISK_GB = 10
 const READ_AT_ONCE = 64
 
 export class BoxLite {
   /** What opening found: boxes that a dead process left in the middle of something. */
   readonly recovered: readonly RecoveredBox[]
+  readonly images: Images
   readonly #home: HomeAccess
+  #created = 0
 
   private constructor(home: HomeAccess, recovered: readonly RecoveredBox[]) {
     this.#home = home
     this.recovered = recovered
+    this.images = new Images(home)
   }
 
   /** Opens the home, or makes it, and recovers every box that nobody else has. Hosts bind `host`. */
-  static async open(host: BoxHost, { homeDir }: OpenOptions = {}): Promise<BoxLite> {
-    const home = new HomeAccess(host, await host.openStore(homeDir))
+  static async open(host: BoxHost, { homeDir, engine = 'auto', logger }: OpenOptions = {}): Promise<BoxLite> {
+    const engines = wantedEngines(engine, host.engines)
+    const home = new HomeAccess(host, await host.openStore(homeDir), engines, logger)
     try {
       return new BoxLite(home, await recoverAll(home))
     } catch (error) {
@@ -71,38 +83,33 @@ export class BoxLite {
     return this.#home.store.location
   }
 
-  /** Makes a box with a disk of its own. `already_exists` where a box has the name. */
-  create(options: CreateOptions = {}): Promise<Box> {
-    return this.#home.during(() => this.#create(options))
+  /**
+   * The engine that runs boxes here, and why not a better one. Found out when it is first asked for or needed, not by opening the
+   * home. `engine_unavailable` where none works.
+   */
+  get engine(): Promise<EngineInfo> {
+    return this.#home.during(async () => (await this.#home.engine()).info)
   }
 
-  async #create({ name, disk, diskSizeGb, ...copying }: CreateOptions): Promise<Box> {
-    const { host } = this.#home
-    const boxId = host.newId()
-    const source = disk === undefined ? null : await openDiskSource(host, disk, copying.signal)
-    try {
-      const base = `${host.newId()}.qcow2`
-      const { record } = await this.#home.run(
-        {
-          kind: 'box.create',
-          boxId,
-          name: name ?? null,
-          config: { createdAt: host.nowMs() },
-          layers: source === null ? [] : [{ name: base, parent: null }],
-          image: null,
-          layerId: host.newId(),
-          base: source === null ? null : base,
-          sizeBytes: diskBytes(diskSizeGb, source?.sizeBytes ?? null),
-          snapshots: [],
-          liveParent: null,
-        },
-        source === null ? {} : { bulk: { fill: (_index, _layer, file) => source.fill(file, copying) } },
-      )
-      this.#home.names.note(boxId, record.name)
-      return new Box(this.#home, boxId, record.name)
-    } finally {
-      await source?.close()
+  metrics(): HomeMetrics {
+    const { runs } = this.#home.runner
+    const sum = (of: (run: (typeof runs)[number]) => number): number => runs.reduce((total, run) => total + of(run), 0)
+    return {
+      boxesCreatedTotal: this.#created,
+      boxesFailedTotal: sum(({ state }) => (state === 'failed' ? 1 : 0)),
+      numRunningBoxes: sum(({ owned }) => (owned === null ? 0 : 1)),
+      totalCommandsExecuted: sum(({ counts }) => counts.commandsExecutedTotal),
+      totalExecErrors: sum(({ counts }) => counts.execErrorsTotal),
     }
+  }
+
+  /** Makes a box with a disk of its own. `already_exists` where a box has the name. */
+  create(options: CreateOptions = {}): Promise<Box> {
+    return this.#home.during(async () => {
+      const box = await createBox(this.#home, this.images, options)
+      this.#created++
+      return box
+    })
   }
 
   /** The box of that name, or a new one made by the rest of the options. */
@@ -124,18 +131,20 @@ export class BoxLite {
     const { names } = this.#home
     if (/^[0-9a-f]{32}$/.test(idOrName)) {
       const reading = await this.#home.read(idOrName)
-      if (reading.kind === 'box') return new Box(this.#home, idOrName, reading.record.name)
-      if (reading.kind === 'damaged') return new Box(this.#home, idOrName, null)
+      if (reading.kind === 'box') return new Box(this.#home, reading.record)
+      if (reading.kind === 'damaged') return new Box(this.#home, { id: idOrName, name: null, config: {} })
     }
     const id = await names.find(idOrName)
-    return id === null ? null : new Box(this.#home, id, idOrName)
+    const reading = id === null ? null : await this.#home.read(id)
+    if (reading === null || reading.kind === 'absent') return null
+    return new Box(this.#home, reading.kind === 'box' ? reading.record : { id: reading.id, name: idOrName, config: {} })
   }
 
   /** Every box, by name; those without one last. A record that cannot be read is listed with what is wrong in `attention`. */
   async list(): Promise<BoxInfo[]> {
     const infos: BoxInfo[] = []
     for await (const reading of readAll(this.#home)) {
-      if (reading.kind === 'box') infos.push(boxInfo(reading.record))
+      if (reading.kind === 'box') infos.push(boxInfo(reading.record, this.#home.runner.of(reading.id)))
       if (reading.kind === 'damaged') infos.push(damagedInfo(reading.id, reading.error))
     }
     return infos.sort((a, b) => compareNames(a.name, b.name) || (a.id < b.id ? -1 : 1))
@@ -154,7 +163,7 @@ export class BoxLite {
     const given = { newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec }
     const { record } = await this.#home.during(() => importBox(performer, archive, { ...options, ...given }))
     this.#home.names.note(record.id, record.name)
-    return new Box(this.#home, record.id, record.name)
+    return new Box(this.#home, record)
   }
 
   /**
@@ -166,7 +175,7 @@ export class BoxLite {
     const given = { newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec }
     const { record, recovery } = await this.#home.during(() => adoptBox(performer, home, boxId, { ...options, ...given }))
     this.#home.names.note(record.id, record.name)
-    return { box: new Box(this.#home, record.id, record.name), recovery }
+    return { box: new Box(this.#home, record), recovery }
   }
 
   /** Gives back the space of everything that no box reaches, and folds layers that nothing names. `busy` while others work in the home. */
@@ -196,7 +205,10 @@ async function recoverAll(home: HomeAccess): Promise<RecoveredBox[]> {
     if (reading.kind !== 'box' || (reading.record.pending === null && reading.record.machine === null)) continue
     const box = { boxId: reading.id, name: reading.record.name }
     try {
-      const { recovered: recovery, findings } = await home.run({ kind: 'recover', boxId: reading.id })
+      const { record, recovered: recovery, findings } = await home.run({ kind: 'recover', boxId: reading.id })
+      // Its owner died before it could.
+      const goes = record.machine === null && record.config['autoRemove'] === true
+      if (goes) await home.run({ kind: 'box.remove', boxId: reading.id, force: false })
       if (recovery !== 'none') recovered.push({ ...box, recovery, findings, error: null })
     } catch (error) {
       // One box that cannot be recovered keeps nobody from the others. A busy one has an owner; a removed one needs none.
@@ -217,18 +229,8 @@ async function* readAll(home: HomeAccess): AsyncGenerator<BoxReading> {
   }
 }
 
-function diskBytes(sizeGb: number | undefined, sourceBytes: number | null): number | null {
-  if (sizeGb === undefined) return sourceBytes === null ? DEFAULT_DISK_GB * 2 ** 30 : null
-  const bytes = sizeGb * 2 ** 30
-  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes % 512 === 0) return bytes
-  throw new BoxLiteError('invalid_argument', `A disk of ${sizeGb} GiB is not one or more whole sectors of 512 bytes`, {
-    remedy: 'Give the size of the disk in GiB, such as 10 or 0.5.',
-    facts: { diskSizeGb: sizeGb },
-  })
-}
-
 function damagedInfo(id: string, error: BoxLiteError): BoxInfo {
-  return { id, name: null, createdAt: null, snapshotCount: 0, currentSnapshot: null, attention: error.message }
+  return { id, name: null, state: null, image: null, createdAt: null, snapshotCount: 0, currentSnapshot: null, attention: error.message }
 }
 
 function compareNames(a: string | null, b: string | null): number {

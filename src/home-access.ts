@@ -2,8 +2,13 @@
 
 import type { BoxHost } from './box-host.ts'
 import { Core } from './core/core.ts'
+import type { Engine } from './engine.ts'
 import { BoxLiteError, isBoxLiteError, type ErrorCode } from './error.ts'
+import type { Guest } from './guest.ts'
 import type { Held, Store } from './host.ts'
+import { chooseEngine, type ChosenEngine } from './machine/chosen-engine.ts'
+import type { OperationMachines } from './machine/operation-machines.ts'
+import { Runner } from './machine/runner.ts'
 import { NameIndex } from './name-index.ts'
 import { HeadMemory } from './operation/head-memory.ts'
 import type { Operation, Outcome } from './operation/operation.ts'
@@ -21,28 +26,68 @@ const IDLE_CORES = 8
 const IDLE_CORE_BYTES = 4 * 1024 * 1024
 const UNREADABLE: ReadonlySet<ErrorCode> = new Set(['corrupt', 'unsupported', 'limit'])
 
+/** What an operation is given beside what every one is given. */
+export interface RunOptions {
+  readonly held?: readonly HeldLock[]
+  readonly bulk?: Partial<BulkWork>
+  /** The machines to work with; the caller lets go of them. By default the operation's own. */
+  readonly machines?: OperationMachines
+}
+
 export class HomeAccess {
   readonly host: BoxHost
   readonly store: Store
   readonly names: NameIndex
+  readonly runner: Runner
+  readonly #engines: readonly Engine[]
+  readonly #log: PerformHost['log']
+  #chosen: Promise<ChosenEngine> | null = null
+  #guest: Promise<Guest> | null = null
   readonly #heads = new HeadMemory()
   readonly #idleCores: Core[] = []
-  // Judges records for looking at: each in one go, so one core serves all.
   #reader: Core | null = null
   readonly #turns = new Map<string, Promise<void>>()
   readonly #running = new Set<Promise<unknown>>()
   readonly #openDisks = new Map<string, () => Promise<void>>()
   #closing: Promise<void> | null = null
 
-  constructor(host: BoxHost, store: Store) {
+  /** `engines`: those that boxes may be started with, the best first. */
+  constructor(host: BoxHost, store: Store, engines: readonly Engine[] = host.engines, log?: PerformHost['log']) {
     this.host = host
     this.store = store
+    this.#engines = engines
+    this.#log = log
     this.names = new NameIndex(store, (id) => this.read(id))
+    this.runner = new Runner(this)
+  }
+
+  /** Every engine that may run a machine of this home: those to start with, and the host's others, for machines that live. */
+  get engines(): readonly Engine[] {
+    return [...new Set([...this.#engines, ...this.host.engines])]
+  }
+
+  /** The engine that boxes are started with. Found out once; a failure is asked again, for it may have been mended. */
+  engine(): Promise<ChosenEngine> {
+    this.#chosen ??= chooseEngine(this.#engines)
+    this.#chosen.catch(() => (this.#chosen = null))
+    return this.#chosen
+  }
+
+  guest(): Promise<Guest> {
+    this.#guest ??= this.host.findGuest()
+    this.#guest.catch(() => (this.#guest = null))
+    return this.#guest
+  }
+
+  /** A core for single questions: each is answered in one go, so one serves all. */
+  async reader(): Promise<Core> {
+    this.#reader ??= await Core.create()
+    return this.#reader
   }
 
   /** What operations need of this home. */
   get performer(): PerformHost {
-    return { store: this.store, heads: this.#heads, findBox: (name) => this.names.find(name) }
+    return { store: this.store, heads: this.#heads, findBox: (name) => this.names.find(name), ...(this.#log && { log: this.#log }) }
   }
 
   /** One call of the public API: `close` waits for its end; after `close` it is refused with `invalid_state`. */
@@ -57,14 +102,17 @@ export class HomeAccess {
     }
   }
 
-  /** Carries out one operation. A core is an operation's own while it lasts, and serves the next one after. */
-  async run<O extends Operation>(operation: O, more: { held?: readonly HeldLock[]; bulk?: Partial<BulkWork> } = {}): Promise<Outcome<O>> {
+  /** Carries out one operation, with the locks of the machines that run here. A core is an operation's own while it lasts. */
+  async run<O extends Operation>(operation: O, { held = [], bulk, machines }: RunOptions = {}): Promise<Outcome<O>> {
     const core = this.#idleCores.pop() ?? (await Core.create())
+    const own = 'boxId' in operation ? this.runner.heldLocks(operation.boxId) : []
+    const found = machines ?? this.runner.operationMachines()
     try {
-      return await perform(core, operation, { ...this.performer, ...more })
+      return await perform(core, operation, { ...this.performer, machines: found, held: [...own, ...held], ...(bulk && { bulk }) })
     } finally {
       // One that had to think about a large home gives its memory back.
       if (core.bytes.length <= IDLE_CORE_BYTES && this.#idleCores.length < IDLE_CORES) this.#idleCores.push(core)
+      if (machines === undefined) await found.letGo()
     }
   }
 
@@ -73,8 +121,7 @@ export class HomeAccess {
     try {
       const bytes = await this.store.readRecord('boxes', id)
       if (bytes === null) return { kind: 'absent', id }
-      this.#reader ??= await Core.create()
-      const record = readBoxRecord(this.#reader, id, bytes)
+      const record = readBoxRecord(await this.reader(), id, bytes)
       this.names.note(id, record.name)
       return { kind: 'box', id, record }
     } catch (error) {
@@ -97,8 +144,7 @@ export class HomeAccess {
   async readImage(id: string): Promise<ImageRecord | null> {
     const bytes = await this.store.readRecord('images', id)
     if (bytes === null) return null
-    this.#reader ??= await Core.create()
-    return readImageRecord(this.#reader, id, bytes)
+    return readImageRecord(await this.reader(), id, bytes)
   }
 
   /** The record of a box that has to be there: `not_found`, `corrupt`, `unsupported`. */
@@ -109,8 +155,12 @@ export class HomeAccess {
   }
 
   /** Waits for all earlier calls on this box and keeps later ones waiting until the function that this answers is called. */
-  async enter(boxId: string): Promise<() => void> {
+  enter(boxId: string): Promise<() => void> {
     this.#checkOpen()
+    return this.#enter(boxId)
+  }
+
+  async #enter(boxId: string): Promise<() => void> {
     const before = this.#turns.get(boxId)
     let leave = (): void => undefined
     const turn = new Promise<void>((resolve) => (leave = resolve))
@@ -128,6 +178,16 @@ export class HomeAccess {
     const leave = await this.enter(boxId)
     try {
       return await work()
+    } finally {
+      leave()
+    }
+  }
+
+  /** Like `inTurn`, for what has to be done even while the home is being closed: a machine that ended is told to the record. */
+  async afterTurn(boxId: string, work: () => Promise<void>): Promise<void> {
+    const leave = await this.#enter(boxId)
+    try {
+      await work()
     } finally {
       leave()
     }
@@ -182,9 +242,10 @@ export class HomeAccess {
   async #close(): Promise<void> {
     // Whoever made a call hears how it ended; here it only has to be over.
     await Promise.allSettled([...this.#turns.values(), ...this.#running])
-    const closed = await Promise.allSettled(Array.from(this.#openDisks.values(), (closeDisk) => closeDisk()))
+    const closed = await Promise.allSettled([...Array.from(this.#openDisks.values(), (closeDisk) => closeDisk()), this.runner.close()])
+    await Promise.allSettled(this.#turns.values())
     await this.store.close()
-    // A disk that could not be flushed: the caller has to know.
+    // A disk that could not be flushed, a machine that could not be stopped: the caller has to know.
     for (const result of closed) if (result.status === 'rejected') throw result.reason
   }
 }

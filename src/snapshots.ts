@@ -11,6 +11,8 @@ export interface SnapshotCreateOptions {
 }
 
 export interface SnapshotRestoreOptions {
+  /** Stops the box first where it runs, and starts it after. Without it a box that runs is refused with `invalid_state`. */
+  readonly restart?: boolean
   /** Keeps the disk as it is now as a snapshot of this name. */
   readonly keepCurrent?: string
 }
@@ -25,11 +27,14 @@ export class Snapshots {
     this.#boxId = boxId
   }
 
-  /** Names the disk as it is now; durable when it resolves. `already_exists` where the box has the name. */
+  /**
+   * Names the disk as it is now, of a box that runs too; durable when it resolves. `consistency` says how the disk was caught.
+   * `already_exists` where the box has the name.
+   */
   async create(name: string, { description = '' }: SnapshotCreateOptions = {}): Promise<SnapshotInfo> {
     const { host } = this.#home
     const snapshotId = host.newId()
-    const { record, snapshot } = await this.#home.change({
+    const { record, snapshot, findings } = await this.#home.change({
       kind: 'snapshot.create',
       boxId: this.#boxId,
       name,
@@ -38,6 +43,7 @@ export class Snapshots {
       layerId: host.newId(),
       nowMs: host.nowMs(),
     })
+    this.#home.runner.tell(this.#boxId, findings)
     return this.#info(record, snapshot)
   }
 
@@ -59,15 +65,23 @@ export class Snapshots {
   }
 
   /** Puts the box's disk back to what it was at the snapshot. What it was until now is lost, unless it is kept. */
-  async restore(idOrName: string, { keepCurrent }: SnapshotRestoreOptions = {}): Promise<void> {
-    const { host } = this.#home
-    await this.#home.change({
-      kind: 'snapshot.restore',
-      boxId: this.#boxId,
-      snapshot: idOrName,
-      layerId: host.newId(),
-      keepCurrent: keepCurrent === undefined ? null : { name: keepCurrent, snapshotId: host.newId() },
-      nowMs: host.nowMs(),
+  restore(idOrName: string, { restart = false, keepCurrent }: SnapshotRestoreOptions = {}): Promise<void> {
+    const { host, runner } = this.#home
+    return this.#home.inTurn(this.#boxId, async () => {
+      this.#home.checkDiskClosed(this.#boxId)
+      // Looked for first: a misspelt name stops no box.
+      this.#layerOf(await this.#record(), idOrName)
+      const restore = async (): Promise<void> => {
+        await this.#home.run({
+          kind: 'snapshot.restore',
+          boxId: this.#boxId,
+          snapshot: idOrName,
+          layerId: host.newId(),
+          keepCurrent: keepCurrent === undefined ? null : { name: keepCurrent, snapshotId: host.newId() },
+          nowMs: host.nowMs(),
+        })
+      }
+      await (restart ? runner.restart(this.#boxId, restore) : restore())
     })
   }
 

@@ -7,13 +7,19 @@ import type { BoxHost } from '../../src/box-host.ts'
 import { nodeCodec } from './codec.ts'
 import { fileCall } from './file-call.ts'
 import { createNodeFileSystem } from './fs.ts'
+import { findNodeGuest } from './node-guest.ts'
+import { QemuEngine } from './qemu/engine.ts'
+import { createV86Engine } from './v86/engine.ts'
 import { openNodeStore } from './home.ts'
 
 export const nodeHost: BoxHost = {
   openStore: (homeDir) => openNodeStore(homeDir),
   codec: nodeCodec,
   newId: () => randomBytes(16).toString('hex'),
+  randomBytes: (length) => new Uint8Array(randomBytes(length)),
   nowMs: () => Date.now(),
+  engines: [new QemuEngine(), createV86Engine()],
+  findGuest: findNodeGuest,
   async openFile(path) {
     // A link that the caller names is the caller's business; only what it leads to must be a file.
     const real = await fileCall('open', path, realpath(path))

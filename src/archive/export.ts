@@ -38,14 +38,22 @@ export async function* exportBox(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const locks: Held[] = []
   try {
-    const record = await takeBox(host, boxId, locks)
-    const only = options.snapshot === undefined ? null : findSnapshot(record, options.snapshot)
-    const chains = new LayerChains(host.store, options.codec)
-    const plan = await planArchive(chains, record, { only, baseApart: options.withoutBase === true })
-    yield* writeTar(members(chains, record, plan, options))
+    yield* exportRecord(host, await takeBox(host, boxId, locks), options)
   } finally {
     for (const lock of locks.toReversed()) await lock.release()
   }
+}
+
+/** The bytes of an archive of the box that `record` describes. The caller sees to it that its layers stay and do not change. */
+export async function* exportRecord(
+  host: PerformHost,
+  record: BoxRecord,
+  options: ExportOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const only = options.snapshot === undefined ? null : findSnapshot(record, options.snapshot)
+  const chains = new LayerChains(host.store, options.codec)
+  const plan = await planArchive(chains, record, { only, baseApart: options.withoutBase === true })
+  yield* writeTar(members(chains, record, plan, options))
 }
 
 /** Locks the box, settles what it was in the middle of, and shares the home. */

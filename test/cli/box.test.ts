@@ -44,6 +44,10 @@ describe('create', () => {
     expect(await json('create', '--name=web', '--disk=disk.qcow2')).toEqual({
       id: expect.stringMatching(id) as string,
       name: 'web',
+      state: 'created',
+      image: null,
+      settings: { cpus: 1, memoryMib: 512 },
+      machine: null,
       createdAt: expect.stringMatching(isoDate) as string,
       snapshotCount: 0,
       currentSnapshot: null,

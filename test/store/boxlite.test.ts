@@ -11,11 +11,17 @@ import type { BoxHost } from '../../src/box-host.ts'
 import { BoxLite as BoxLiteOn } from '../../src/boxlite.ts'
 import type { Box } from '../../src/box.ts'
 import { portableCodec } from '../../src/disk/codec.ts'
-import { isBoxLiteError } from '../../src/error.ts'
+import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
 import { MemoryHome, MemoryStore } from '../../src/store/memory-store.ts'
 import { describeBoxLite } from './boxlite-suite.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 23)
+
+const noMachines: Pick<BoxHost, 'randomBytes' | 'engines' | 'findGuest'> = {
+  randomBytes: (length) => new Uint8Array(length),
+  engines: [],
+  findGuest: () => Promise.reject(new BoxLiteError('engine_unavailable', 'There is no guest')),
+}
 
 describeBoxLite('memory', async () => {
   const home = new MemoryHome()
@@ -25,6 +31,7 @@ describeBoxLite('memory', async () => {
     codec: portableCodec,
     newId: () => (++ids).toString(16).padStart(32, '0'),
     nowMs: () => NOW_MS,
+    ...noMachines,
   }
   return { host, store: async () => new MemoryStore(home), discard: async () => {} }
 })
@@ -45,6 +52,7 @@ describe('a box that was snapshotted for a long time', () => {
       codec: portableCodec,
       newId: () => (++ids).toString(16).padStart(32, '0'),
       nowMs: () => NOW_MS,
+      ...noMachines,
     })
     const box = await lite.create({ diskSizeGb: 1 / 1024 })
     for (let round = 0; round < 500; round++) {

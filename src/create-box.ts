@@ -1,0 +1,88 @@
+// Makes boxes: judges what the caller wants, finds the bytes that the disk starts as, and has the core make the rest.
+
+import { checkOptionNames, settingsOf, type BoxSettings } from './box-settings.ts'
+import { Box } from './box.ts'
+import { openDiskSource, type CopyOptions, type DiskSource } from './disk-source.ts'
+import { BoxLiteError, isBoxLiteError } from './error.ts'
+import type { HomeAccess } from './home-access.ts'
+import type { ImageOptions, Images } from './images.ts'
+import { checkCapabilities } from './machine/chosen-engine.ts'
+
+export interface CreateOptions extends BoxSettings, CopyOptions {
+  /** Unique among the boxes of the home. A box needs none. */
+  readonly name?: string
+  /** What the disk starts as, instead of an image; it is copied. With neither the disk is empty. */
+  readonly disk?: DiskSource
+  /** Size of the disk in GiB (2^30 bytes); not less than what it starts as. By default that of `disk`, else 10. */
+  readonly diskSizeGb?: number
+}
+
+const DEFAULT_DISK_GB = 10
+
+/** Makes a box with a disk of its own. */
+export async function createBox(home: HomeAccess, images: Images, options: CreateOptions): Promise<Box> {
+  checkOptionNames(options, ['name', 'disk', 'diskSizeGb', 'signal', 'onProgress'])
+  const settings = settingsOf(options)
+  const { name, disk, diskSizeGb, ...copying } = options
+  if (disk !== undefined && settings.image !== undefined) {
+    throw new BoxLiteError('invalid_argument', 'A disk starts as an image or as a copy of another disk, not both', {
+      remedy: 'Leave out image or disk.',
+    })
+  }
+  await checkWanted(home, settings)
+  const { host } = home
+  const boxId = host.newId()
+  const image = settings.image === undefined ? null : await images.bring(settings.image, imageCopying(copying))
+  const source = disk === undefined ? null : await openDiskSource(host, disk, copying.signal)
+  try {
+    const base = `${host.newId()}.qcow2`
+    const { record } = await home.run(
+      {
+        kind: 'box.create',
+        boxId,
+        name: name ?? null,
+        config: { createdAt: host.nowMs(), ...settings },
+        layers: source === null ? [] : [{ name: base, parent: null }],
+        image,
+        layerId: host.newId(),
+        base: image !== null ? 'image' : source === null ? null : base,
+        sizeBytes: diskBytes(diskSizeGb, source?.sizeBytes ?? null),
+        snapshots: [],
+        liveParent: null,
+      },
+      source === null ? {} : { bulk: { fill: (_index, _layer, file) => source.fill(file, copying) } },
+    )
+    home.names.note(boxId, record.name)
+    return new Box(home, record)
+  } finally {
+    await source?.close()
+  }
+}
+
+/** Refuses at once what the engine of this machine cannot give. A home without an engine may still keep such a box. */
+async function checkWanted(home: HomeAccess, { cpus, memoryMib, detach }: BoxSettings): Promise<void> {
+  if (cpus === undefined && memoryMib === undefined && detach !== true) return
+  try {
+    checkCapabilities(await home.engine(), { ...(cpus && { cpus }), ...(memoryMib && { memoryMib }), ...(detach && { detach }) })
+  } catch (error) {
+    if (!isBoxLiteError(error, 'engine_unavailable')) throw error
+  }
+}
+
+/** The progress of an image that comes in, told as that of any copy. */
+function imageCopying({ signal, onProgress }: CopyOptions): ImageOptions {
+  return {
+    ...(signal === undefined ? {} : { signal }),
+    onProgress: ({ done, total }) => onProgress?.({ stage: 'copy', doneBytes: done, totalBytes: total ?? done }),
+  }
+}
+
+function diskBytes(sizeGb: number | undefined, sourceBytes: number | null): number | null {
+  if (sizeGb === undefined) return sourceBytes === null ? DEFAULT_DISK_GB * 2 ** 30 : null
+  const bytes = sizeGb * 2 ** 30
+  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes % 512 === 0) return bytes
+  throw new BoxLiteError('invalid_argument', `A disk of ${sizeGb} GiB is not one or more whole sectors of 512 bytes`, {
+    remedy: 'Give the size of the disk in GiB, such as 10 or 0.5.',
+    facts: { diskSizeGb: sizeGb },
+  })
+}

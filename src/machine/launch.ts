@@ -1,0 +1,110 @@
+// Starts the machine of a stopped box.
+//
+//   engine, guest ─> prepare ─> commit its identity (box.start) ─> launch ─> the agent's HELLO ─> clock, entropy, host name
+//
+// The identity is in the record before the machine may open the disk, so that whoever takes the box after a crash finds it.
+// What fails after the commit ends the machine, and the record forgets it.
+
+import type { AgentSession } from '../agent/session.ts'
+import { DEFAULT_CPUS, DEFAULT_MEMORY_MIB, hostnameOf, readSettings, type BoxSettings } from '../box-settings.ts'
+import { BoxLiteError, isBoxLiteError } from '../error.ts'
+import type { Machine } from '../engine.ts'
+import type { HomeAccess } from '../home-access.ts'
+import type { BoxRecord } from '../operation/record.ts'
+import type { HeldLock } from '../perform.ts'
+import { checkCapabilities } from './chosen-engine.ts'
+import { LiveMachine } from './live-machine.ts'
+import { rootDisk } from './root-disk.ts'
+
+/** How far a start is. */
+export interface StartProgress {
+  /** `engine`: finding out what works here; `machine`: preparing and launching it; `guest`: waiting for its agent. */
+  readonly stage: 'engine' | 'machine' | 'guest'
+}
+
+export interface StartOptions {
+  /** Lets the machine go on when this program ends; by default what the box was made with. */
+  readonly detach?: boolean
+  /** How long the guest may take to answer; by default 60,000. */
+  readonly startTimeoutMs?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: StartProgress) => void
+}
+
+/** Slow machines under load boot slowly; a guest that hangs is still told within a minute. */
+const START_LIMIT_MS = 60_000
+/** As much as the guest's pool takes in at once. */
+const ENTROPY_BYTES = 64
+
+export async function launch(home: HomeAccess, record: BoxRecord, held: readonly HeldLock[], options: StartOptions): Promise<LiveMachine> {
+  const { id: boxId } = record
+  const { startTimeoutMs = START_LIMIT_MS, signal, onProgress } = options
+  const recorded = readSettings(record.config)
+  const settings = { ...recorded, detach: options.detach ?? recorded.detach ?? false }
+  throwIfAborted(signal)
+  onProgress?.({ stage: 'engine' })
+  const chosen = await home.engine()
+  checkCapabilities(chosen, settings)
+  const guest = await home.guest()
+  onProgress?.({ stage: 'machine' })
+  const prepared = await chosen.engine.prepare({
+    boxId,
+    store: home.store,
+    disk: await rootDisk(home, boxId, record.live),
+    cpus: settings.cpus ?? DEFAULT_CPUS,
+    memoryMib: settings.memoryMib ?? DEFAULT_MEMORY_MIB,
+    guest: guest.files,
+    detach: settings.detach,
+  })
+  try {
+    throwIfAborted(signal)
+    await home.run({ kind: 'box.start', boxId, machine: prepared.identity }, { held })
+  } catch (error) {
+    await prepared.abandon()
+    throw error
+  }
+  let machine: Machine | null = null
+  try {
+    machine = await prepared.launch()
+    onProgress?.({ stage: 'guest' })
+    const live = new LiveMachine(machine, home.host)
+    await greet(home, record, settings, await live.agent(startTimeoutMs, signal))
+    return live
+  } catch (error) {
+    const failure = machine === null ? error : await withConsole(error, machine)
+    // Why it failed says more than what its end meets; whoever takes the box next proves that the machine is gone.
+    await home.run({ kind: 'box.stop', boxId }, { held }).catch(() => undefined)
+    throw failure
+  }
+}
+
+/** What every guest is told first: a machine that was asleep, or is one of many alike, must not keep its clock or its random numbers. */
+async function greet(home: HomeAccess, record: BoxRecord, settings: BoxSettings, agent: AgentSession): Promise<void> {
+  const { host } = home
+  await agent.addEntropy(host.randomBytes(ENTROPY_BYTES))
+  await agent.setClock(BigInt(host.nowMs()) * 1_000_000n)
+  await agent.setHostname(hostnameOf(settings, record))
+}
+
+/** Ends a machine that is of no use, and adds what its console said to the reason. */
+async function withConsole(reason: unknown, machine: Machine): Promise<unknown> {
+  if (!isBoxLiteError(reason) || reason.facts['console'] !== undefined) return reason
+  const { code, message, remedy, fault, facts } = reason
+  try {
+    await machine.kill()
+  } catch {
+    // It cannot be ended by itself: box.stop, which comes next, has other means, and says if these fail too.
+    return reason
+  }
+  const { console } = await machine.exit
+  return new BoxLiteError(code, `The box did not start: ${message}`, {
+    ...(remedy === undefined ? {} : { remedy }),
+    fault,
+    facts: { ...facts, console },
+    cause: reason,
+  })
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new BoxLiteError('aborted', 'The start was aborted', { cause: signal.reason })
+}

@@ -1,0 +1,289 @@
+// The machines that this process runs in one home. A box that runs is owned: its lock is held for the machine's life, and
+// every operation on it is given that lock.
+//
+//   take    box lock ─> recover ─┬─ a living machine of a former owner ──> ours
+//                                └─ none ──> launch
+//   settle  the machine has ended ─> box.stop clears the record ─> [box.remove] ─> the lock is let go
+//
+// All but `session` runs in the box's turn (HomeAccess), so that no two of these ever meet.
+
+import type { AgentSession } from '../agent/session.ts'
+import { within } from '../agent/within.ts'
+import { BoxLiteError, isBoxLiteError } from '../error.ts'
+import type { MachineExit } from '../engine.ts'
+import type { HomeAccess } from '../home-access.ts'
+import type { Held } from '../host.ts'
+import type { Finding } from '../operation/operation.ts'
+import type { BoxRecord } from '../operation/record.ts'
+import type { HeldLock } from '../perform.ts'
+import { BoxRun, type OwnedMachine } from './box-run.ts'
+import { launch, type StartOptions } from './launch.ts'
+import type { LiveMachine } from './live-machine.ts'
+import { OperationMachines } from './operation-machines.ts'
+
+export interface StopOptions {
+  /** Ends the machine at once: what the guest has not written out is lost. */
+  readonly force?: boolean
+  /** How long the guest may take to shut down, before its machine is ended all the same; by default 15,000. */
+  readonly stopTimeoutMs?: number
+}
+
+const STOP_LIMIT_MS = 15_000
+/** The part of a stop in which the guest's processes may end by themselves. */
+const GRACE_MS = 3_000
+
+export class Runner {
+  readonly #home: HomeAccess
+  readonly #runs = new Map<string, BoxRun>()
+  readonly #settling = new WeakMap<OwnedMachine, Promise<void>>()
+
+  constructor(home: HomeAccess) {
+    this.#home = home
+  }
+
+  /** What this process knows of a box. */
+  of(boxId: string): BoxRun {
+    const known = this.#runs.get(boxId)
+    if (known !== undefined) return known
+    const run = new BoxRun(boxId)
+    this.#runs.set(boxId, run)
+    return run
+  }
+
+  get runs(): readonly BoxRun[] {
+    return [...this.#runs.values()]
+  }
+
+  /** The locks that a running box is held by. */
+  heldLocks(boxId: string): readonly HeldLock[] {
+    const owned = this.#runs.get(boxId)?.owned ?? null
+    return owned === null ? [] : [{ scope: { kind: 'box', id: boxId }, held: owned.lock }]
+  }
+
+  /** The machines of boxes, for one operation. */
+  operationMachines(): OperationMachines {
+    const { host, store, engines } = this.#home
+    return new OperationMachines(host, store, engines, (boxId) => this.#runs.get(boxId)?.owned?.live ?? null)
+  }
+
+  /** The session with the agent of a box, which is started where it does not run. */
+  async session(boxId: string): Promise<AgentSession> {
+    const run = this.of(boxId)
+    if (run.owned === null || run.owned.live.exit !== null) await this.#home.inTurn(boxId, () => this.start(boxId))
+    const { owned } = run
+    if (owned === null) throw this.#notRunning(boxId)
+    run.change(await this.#home.reader(), 'exec')
+    return owned.live.agent()
+  }
+
+  /** Starts a box; nothing for one that runs. */
+  async start(boxId: string, options: StartOptions = {}): Promise<void> {
+    const run = this.of(boxId)
+    await this.#settleDead(run)
+    if (run.owned !== null && run.state === 'running') return
+    if (run.owned !== null) run.change(await this.#home.reader(), 'launch')
+    const owned = await this.#take(run, (record, held) => this.#launch(run, record, held, options))
+    if (owned === null) throw this.#notRunning(boxId)
+  }
+
+  /** Stops a box: the guest shuts down by itself where it can. Nothing for one that does not run. */
+  async stop(boxId: string, { force = false, stopTimeoutMs = STOP_LIMIT_MS }: StopOptions = {}, keep = false): Promise<void> {
+    const run = this.of(boxId)
+    const owned = await this.owned(boxId)
+    if (owned === null) return
+    const { live } = owned
+    const wasPaused = run.state === 'paused'
+    run.change(await this.#home.reader(), 'stop')
+    try {
+      if (!force) await within(stopTimeoutMs, 'The guest', shutDown(live, wasPaused))
+    } catch (error) {
+      // A guest that does not shut down is ended below, as one whose power is cut; its flushed data is safe.
+      if (!isBoxLiteError(error)) throw error
+    }
+    if (live.exit === null) await live.machine.kill()
+    await this.#settle(run, owned, keep)
+  }
+
+  /** Stops a box where it runs, does `between`, and starts it as it was. It is not removed by stopping. */
+  async restart(boxId: string, between: () => Promise<void>): Promise<void> {
+    const detach = (await this.owned(boxId))?.live.machine.identity.detached
+    await this.stop(boxId, {}, true)
+    await between()
+    await this.start(boxId, detach === undefined ? {} : { detach })
+  }
+
+  async pause(boxId: string): Promise<void> {
+    const run = this.of(boxId)
+    const owned = await this.#needOwned(boxId)
+    const core = await this.#home.reader()
+    if (run.state === 'paused') return
+    await owned.live.machine.pause()
+    run.change(core, 'pause')
+  }
+
+  async resume(boxId: string): Promise<void> {
+    const run = this.of(boxId)
+    const owned = await this.#needOwned(boxId)
+    const core = await this.#home.reader()
+    if (run.state === 'running') return
+    await owned.live.machine.resume()
+    run.change(core, 'resume')
+  }
+
+  /** The machine of a box: one that this process runs, or takes over; null where none lives. */
+  async owned(boxId: string): Promise<OwnedMachine | null> {
+    const run = this.of(boxId)
+    await this.#settleDead(run)
+    if (run.owned !== null) return run.owned
+    const { machine } = await this.#home.record(boxId)
+    return machine === null ? null : this.#take(run, null)
+  }
+
+  /** Tells whoever listens what an operation noticed. */
+  tell(boxId: string, findings: readonly Finding[]): void {
+    for (const finding of findings) this.of(boxId).events.emit({ kind: 'finding', boxId, finding })
+  }
+
+  /** Forgets a box that was removed. */
+  forget(boxId: string): void {
+    const run = this.#runs.get(boxId)
+    if (run === undefined) return
+    this.#runs.delete(boxId)
+    run.events.emit({ kind: 'removed', boxId })
+  }
+
+  /** Stops what this process runs; a detached machine goes on without it. */
+  async close(): Promise<void> {
+    const ends = await Promise.allSettled(
+      this.runs.map(async (run) => {
+        const { owned } = run
+        if (owned === null) return
+        if (!owned.live.machine.identity.detached) return this.stop(run.boxId)
+        run.owned = null
+        await owned.live.release().finally(() => owned.lock.release())
+      }),
+    )
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  }
+
+  async #needOwned(boxId: string): Promise<OwnedMachine> {
+    const owned = await this.owned(boxId)
+    if (owned === null) throw this.#notRunning(boxId)
+    return owned
+  }
+
+  #notRunning(boxId: string): BoxLiteError {
+    return new BoxLiteError('invalid_state', `box '${boxId}' is not running`, { remedy: 'Start the box first.', facts: { boxId } })
+  }
+
+  /** Takes the box's lock, and with it its machine: a living one of a former owner, else what `make` launches. */
+  async #take(
+    run: BoxRun,
+    make: ((record: BoxRecord, held: readonly HeldLock[]) => Promise<LiveMachine>) | null,
+  ): Promise<OwnedMachine | null> {
+    const { boxId } = run
+    const home = this.#home
+    home.checkDiskClosed(boxId)
+    const lock = await home.lockBox(boxId)
+    const machines = this.operationMachines()
+    let owned: OwnedMachine | null = null
+    try {
+      const shared = await home.lockHome('shared')
+      try {
+        const held = [
+          { scope: { kind: 'box', id: boxId }, held: lock },
+          { scope: { kind: 'home', mode: 'shared' }, held: shared },
+        ] as const
+        const { record } = await home.run({ kind: 'recover', boxId }, { held, machines })
+        const live = record.machine === null ? ((await make?.(record, held)) ?? null) : machines.take(boxId)
+        if (live !== null) owned = this.#own(run, live, lock, record)
+      } finally {
+        await shared.release()
+      }
+    } finally {
+      await machines.letGo()
+      if (owned === null) await lock.release()
+    }
+    return owned
+  }
+
+  async #launch(run: BoxRun, record: BoxRecord, held: readonly HeldLock[], options: StartOptions): Promise<LiveMachine> {
+    const core = await this.#home.reader()
+    const before = run.stateOf(record)
+    const startedMs = this.#home.host.nowMs()
+    run.change(core, 'launch', before)
+    run.failure = null
+    try {
+      const live = await launch(this.#home, record, held, options)
+      run.counts.guestBootDurationMs = this.#home.host.nowMs() - startedMs
+      return live
+    } catch (error) {
+      run.failure = error instanceof Error ? error.message : String(error)
+      run.change(core, 'fail')
+      throw error
+    }
+  }
+
+  #own(run: BoxRun, live: LiveMachine, lock: Held, record: BoxRecord): OwnedMachine {
+    // Its settings were judged when it was made; a record of somebody else's making just does not remove itself.
+    const owned = { live, lock, autoRemove: record.config['autoRemove'] === true }
+    run.owned = owned
+    run.put('running')
+    live.machine.exit
+      .then(() => this.#home.afterTurn(run.boxId, () => this.#settle(run, owned, false)))
+      // What the record could not be told, the box's next owner finds out and tells it; here it is shown as what needs attention.
+      .catch((error: unknown) => (run.failure = `Its machine ended, and its record does not say so yet: ${String(error)}`))
+    return owned
+  }
+
+  /** Settles a machine that ended a moment ago, before anything else is done with its box. */
+  async #settleDead(run: BoxRun): Promise<void> {
+    if (run.owned !== null && run.owned.live.exit !== null) await this.#settle(run, run.owned, false)
+  }
+
+  /** Tells the record that the machine has ended, and lets go of the box. Once for each machine; `keep`: it is not removed. */
+  #settle(run: BoxRun, owned: OwnedMachine, keep: boolean): Promise<void> {
+    const settling = this.#settling.get(owned) ?? this.#settleOnce(run, owned, keep)
+    this.#settling.set(owned, settling)
+    return settling
+  }
+
+  async #settleOnce(run: BoxRun, owned: OwnedMachine, keep: boolean): Promise<void> {
+    const { boxId } = run
+    const goes = owned.autoRemove && !keep
+    const exit = await owned.live.machine.exit
+    run.lastExit = exit
+    const core = await this.#home.reader()
+    try {
+      const held = this.heldLocks(boxId)
+      await owned.live.leaveAgent()
+      // A lock that was taken away has another owner by now, who has settled it.
+      if (!owned.lock.isHeld()) return
+      await this.#home.run({ kind: 'box.stop', boxId }, { held })
+      if (goes) await this.#home.run({ kind: 'box.remove', boxId, force: false }, { held })
+    } finally {
+      run.owned = null
+      const wasStopping = run.state === 'stopping'
+      if (wasStopping || isOrderly(exit)) run.change(core, 'ended')
+      else {
+        run.failure = exit.detail
+        run.change(core, 'fail')
+      }
+      run.events.emit({ kind: 'ended', boxId, exit })
+      await owned.lock.release()
+    }
+    if (goes) this.forget(boxId)
+  }
+}
+
+/** The guest ended its machine itself. */
+function isOrderly({ reason }: MachineExit): boolean {
+  return reason === 'shutdown' || reason === 'reset'
+}
+
+async function shutDown(live: LiveMachine, wasPaused: boolean): Promise<void> {
+  if (wasPaused) await live.machine.resume()
+  const agent = await live.agent()
+  await agent.shutDown(GRACE_MS)
+  await live.machine.exit
+}
