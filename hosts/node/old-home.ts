@@ -4,7 +4,8 @@
 // box's disk open. The second is seen for processes of the same user only. Neither shows a machine on another host that shares
 // the directory.
 
-import { link, lstat, readdir, readlink, realpath } from 'node:fs/promises'
+import * as nodeFs from 'node:fs'
+import { readdir, readlink, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OldHome } from '../../src/legacy/adopt.ts'
 import { isBoxLiteError } from '../../src/error.ts'
@@ -27,8 +28,9 @@ export async function openOldHome(homeDir: string): Promise<OldHome> {
 }
 
 /** The files of an old home, whose real path is `root`. */
-export function oldFiles(root: string): OldFiles {
-  const files = createNodeFileSystem(root)
+export function oldFiles(root: string, fs = nodeFs): OldFiles {
+  const { link, lstat } = fs.promises
+  const files = createNodeFileSystem(root, fs)
   const full = (path: string): string => join(root, path)
   return Object.assign(files, {
     async modifiedMs(path: string): Promise<number> {

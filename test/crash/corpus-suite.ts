@@ -12,9 +12,9 @@ export function describeCorpus(corpus: Corpus, core: Core, hosts: readonly Corpu
     it(`is recovered on ${host.name} as everywhere`, { timeout: 300_000 }, async () => {
       const different: string[] = []
       for (const home of corpus.homes) {
-        const { store, read, close } = await host.open(treeOf(corpus, home))
-        await recoverHome(core, store)
-        if ((await digestTree(await read())) !== home.recovered) different.push(home.name)
+        const { store, old, read, close } = await host.open(treeOf(corpus, home))
+        const adopted = await recoverHome(core, store, old)
+        if ((await digestTree(await read(), adopted)) !== home.recovered) different.push(home.name)
         await close()
       }
       expect(different).toEqual([])

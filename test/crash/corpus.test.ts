@@ -9,16 +9,18 @@ import { fileURLToPath } from 'node:url'
 import { memfs } from 'memfs'
 import { describe, expect, it } from 'vitest'
 import { createNodeFileSystem, type NodeFs } from '../../hosts/node/fs.ts'
+import { oldFiles } from '../../hosts/node/old-home.ts'
 import { Core } from '../../src/core/core.ts'
 import { coreWasmBase64 } from '../../src/core/core.wasm.ts'
 import { FileStore } from '../../src/store/file-store.ts'
 import { MemoryLocks } from '../../src/store/memory-locks.ts'
 import { Bench } from './bench.ts'
 import { Checker } from './checker.ts'
-import { CorpusWriter, digestTree, filesOf, recoverHome, runsOf, type Corpus, type CorpusHost, type Tree } from './corpus.ts'
+import { CorpusWriter, digestTree, filesOf, HOME_DIRECTORIES, recoverHome, runsOf, type Corpus, type CorpusHost, type Tree } from './corpus.ts'
 import { forgetfulHost, memoryHost } from './corpus-hosts.ts'
 import { describeCorpus } from './corpus-suite.ts'
-import { pairs, runScenario, singles } from './scenarios.ts'
+import { MODIFIED_MS } from './crash-fs.ts'
+import { adoptions, pairs, runScenario, singles } from './scenarios.ts'
 import type { World } from './world.ts'
 
 const file = fileURLToPath(new URL('./corpus/homes.json', import.meta.url))
@@ -30,14 +32,19 @@ function hostOn(name: string, make: () => { fs: typeof nodeFs; root: string; end
     name,
     async open(tree) {
       const { fs, root, end } = make()
-      for (const directory of ['boxes', 'images', 'layers', 'states']) fs.mkdirSync(join(root, directory), { recursive: true })
-      for (const [path, bytes] of tree) writeSparse(fs, join(root, path), bytes)
+      for (const directory of HOME_DIRECTORIES) fs.mkdirSync(join(root, directory), { recursive: true })
+      for (const [path, bytes] of [...tree].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        if (path.endsWith('/')) fs.mkdirSync(join(root, path))
+        else writeSparse(fs, join(root, path), bytes)
+      }
       const store = new FileStore(createNodeFileSystem(root, fs as unknown as NodeFs), new MemoryLocks().owner(), 'corpus')
+      const old = tree.has('old/') ? oldFiles(join(root, 'old'), fs) : null
       const close = async (): Promise<void> => {
         await store.close()
+        await old?.close()
         end()
       }
-      return { store, read: async () => readTree(fs, root), close }
+      return { store, old, read: async () => readTree(fs, root), close }
     },
   }
 }
@@ -47,16 +54,22 @@ function writeSparse(fs: typeof nodeFs, path: string, bytes: Uint8Array): void {
   for (const { offset, length } of runsOf(bytes)) fs.writeSync(opened, bytes, offset, length, offset)
   fs.ftruncateSync(opened, bytes.length)
   fs.closeSync(opened)
+  fs.utimesSync(path, MODIFIED_MS / 1000, MODIFIED_MS / 1000)
 }
 
 function readTree(fs: typeof nodeFs, root: string): Tree {
   const tree = new Map<string, Uint8Array>()
-  for (const directory of ['', 'boxes', 'images', 'layers', 'states']) {
-    for (const name of fs.readdirSync(join(root, directory))) {
-      const path = directory === '' ? name : `${directory}/${name}`
-      if (fs.statSync(join(root, path)).isFile()) tree.set(path, new Uint8Array(fs.readFileSync(join(root, path))))
+  const read = (path: string): void => {
+    for (const name of fs.readdirSync(join(root, path))) {
+      const child = path + name
+      if (fs.statSync(join(root, child)).isFile()) tree.set(child, new Uint8Array(fs.readFileSync(join(root, child))))
+      else {
+        if (!HOME_DIRECTORIES.includes(child)) tree.set(`${child}/`, new Uint8Array(0))
+        read(`${child}/`)
+      }
     }
   }
+  read('')
   return tree
 }
 
@@ -76,17 +89,20 @@ async function makeCorpus(): Promise<Corpus> {
     const name = `${operation}: ${model}`
     const count = (taken.get(name) ?? 0) + 1
     taken.set(name, count)
-    if (count % 11 === 1 && count < 34) wanted.push({ name: `${name} ${count}`, world: world.fork() })
+    const [step, last] = operation.startsWith('old-') ? [1, 7] : [11, 34]
+    if ((count - 1) % step === 0 && count < last) wanted.push({ name: `${name} ${count}`, world: world.fork() })
   }
-  for (const scenario of [...singles(), ...pairs().filter((_, i) => i % 29 === 0)]) {
+  // A tree of files has no links.
+  const homes = singles().filter((scenario) => !scenario.startsWith('single linked'))
+  for (const scenario of [...homes, ...pairs().filter((_, i) => i % 29 === 0), ...adoptions()]) {
     checker.enough = checker.states.size + 150
     await runScenario(bench, scenario)
   }
   const writer = new CorpusWriter()
   for (const { name, world } of wanted) {
     const opened = await forgetfulHost.open(new Map([...filesOf(world)].map(([path, content]) => [path, content.clip().bytes()])))
-    await recoverHome(core, opened.store)
-    writer.add(name, world, await digestTree(await opened.read()))
+    const adopted = await recoverHome(core, opened.store, opened.old)
+    writer.add(name, world, await digestTree(await opened.read(), adopted))
   }
   return writer.corpus
 }

@@ -2,7 +2,10 @@
 // every one of them on a host and says what tree comes out, so that hosts can be compared.
 
 import type { Core } from '../../src/core/core.ts'
+import { isBoxLiteError } from '../../src/error.ts'
 import type { Store } from '../../src/host.ts'
+import { adoptBox } from '../../src/legacy/adopt.ts'
+import type { OldFiles } from '../../src/legacy/old-files.ts'
 import { perform, type MachineControl } from '../../src/perform.ts'
 import { Content, PAGE_BYTES, type Page } from './content.ts'
 import { Names, ROOT, type World } from './world.ts'
@@ -14,7 +17,7 @@ export interface CorpusHome {
   /** Which operation was cut, and by what. */
   readonly name: string
   readonly files: Readonly<Record<string, FileEntry>>
-  /** SHA-256 of the tree that recovery and collection leave. */
+  /** SHA-256 of the tree that recovery and collection leave, and of how the box of an old home beside it was adopted. */
   readonly recovered: string
 }
 
@@ -24,7 +27,7 @@ export interface Corpus {
   readonly homes: readonly CorpusHome[]
 }
 
-/** Files of a home by path. */
+/** Files of a home by path; the directories of an old home beside it, which end in a slash. */
 export type Tree = ReadonlyMap<string, Uint8Array>
 
 export class CorpusWriter {
@@ -84,14 +87,19 @@ export function treeOf(corpus: Corpus, home: CorpusHome): Map<string, Uint8Array
   )
 }
 
-/** Every file of a world, by path. */
+/** The directories that every home has. */
+export const HOME_DIRECTORIES: readonly string[] = ['boxes', 'images', 'layers', 'states']
+
+/** Every file of a world, by path, and every directory that not every home has. */
 export function filesOf(world: World): Map<string, Content> {
   const files = new Map<string, Content>()
   const walk = (node: number, path: string): void => {
     for (const [name, child] of world.names(node).entries) {
       const state = world.node(child).now
-      if (state instanceof Names) walk(child, `${path}${name}/`)
-      else if (state instanceof Content) files.set(path + name, state)
+      if (state instanceof Names) {
+        if (path !== '' || !HOME_DIRECTORIES.includes(name)) files.set(`${path}${name}/`, Content.EMPTY)
+        walk(child, `${path}${name}/`)
+      } else if (state instanceof Content) files.set(path + name, state)
     }
   }
   walk(ROOT, '')
@@ -99,7 +107,7 @@ export function filesOf(world: World): Map<string, Content> {
 }
 
 /** SHA-256 over each file's path, length and pages; zeros are left out, as most of a layer is zeros. */
-export async function digestTree(tree: Tree): Promise<string> {
+export async function digestTree(tree: Tree, adopted = ''): Promise<string> {
   const parts = await Promise.all(
     [...tree.keys()].sort().map(async (path) => {
       const bytes = tree.get(path)!
@@ -108,7 +116,7 @@ export async function digestTree(tree: Tree): Promise<string> {
       return `${path} ${bytes.length} ${runs.map(({ offset }, i) => `${offset} ${hex(digests[i]!)}`).join(' ')}\n`
     }),
   )
-  return hex(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts.join(''))))
+  return hex(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts.join('') + adopted)))
 }
 
 /** The pages of a file that are not zeros. */
@@ -144,18 +152,37 @@ const noMachines: MachineControl = {
   kill: absent,
 }
 
-/** What every host does after a crash: takes the lock of each box, then collects. */
-export async function recoverHome(core: Core, store: Store): Promise<void> {
+/** What every host does after a crash: takes the lock of each box, then collects, and adopts the box of an old home. Answers how that ended. */
+export async function recoverHome(core: Core, store: Store, old: OldFiles | null): Promise<string> {
   const host = { store, machines: noMachines }
   for (const name of (await store.list('boxes')).sort()) {
     if (name.endsWith('.json')) await perform(core, { kind: 'recover', boxId: name.slice(0, -5) }, host)
   }
   await perform(core, { kind: 'collect', dryRun: false }, host)
+  if (old === null) return ''
+  let ids = 0
+  const newId = (): string => (0xc0de + ids++).toString(16).padStart(32, '0')
+  try {
+    const { recovery } = await adoptBox(host, { files: old, evidenceOfMachine: async () => null }, 'b', { newId, nowMs: 0 })
+    return JSON.stringify(recovery)
+  } catch (error) {
+    if (isBoxLiteError(error)) return error.code
+    throw error
+  }
+}
+
+/** A home that crashed, on a host. */
+export interface OpenHome {
+  readonly store: Store
+  /** The home of the prior implementation beside it. */
+  readonly old: OldFiles | null
+  /** Its files as they are now. */
+  read(): Promise<Tree>
+  close(): Promise<void>
 }
 
 /** A host that crashed homes are put into. */
 export interface CorpusHost {
   readonly name: string
-  /** A store over a home with these files, and how to read its files afterwards. */
-  open(tree: Tree): Promise<{ store: Store; read(): Promise<Tree>; close(): Promise<void> }>
+  open(tree: Tree): Promise<OpenHome>
 }

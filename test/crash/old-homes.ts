@@ -29,12 +29,12 @@ const current = (snapshot: string): string => {
 }
 
 const LEFT = {
-  'old-settled': { live: DISK, marker: null },
   'old-begun': { live: DISK, marker: current('s2') },
   'old-moved': { live: STRANDED, marker: current('s2') },
   'old-finished': { live: DISK, marker: current('s1') },
   'old-torn': { live: STRANDED, marker: '{"snapshot_dir": "/home' },
   'old-based': { live: 'bases/k3xq.qcow2', marker: JSON.stringify({ bases_dir: `${HOME}bases`, container_disk: HOME + DISK }) },
+  'old-settled': { live: DISK, marker: null },
 } as const satisfies Readonly<Record<string, Leftovers>>
 
 export type OldKind = keyof typeof LEFT

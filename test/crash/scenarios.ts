@@ -54,7 +54,9 @@ async function firstOfPair(bench: Bench, run: Run, template: string): Promise<vo
 async function cutOperation(bench: Bench, run: Run, scenario: string, template: string, i: number): Promise<void> {
   const trail = [`${template}:`]
   const running = run.machines.alive.length > 0
-  const context: Context = { operation: running ? `${template}, running` : template, scenario, again: taskOf(template, i, true) }
+  // Each old home was left in a way of its own.
+  const operation = running ? `${template}, running` : template === 'adopt' ? scenario.replace('single ', '') : template
+  const context: Context = { operation, scenario, again: taskOf(template, i, true) }
   bench.checker.watch(run, context, trail)
   const process = run.process(bench.core(0), bench.wrap(run, { hook: calls(trail, running ? run : null) }))
   try {
