@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 // Where `as` and `ld` make no x86 code (macOS, arm64), a cross toolchain's prefix: 'x86_64-elf-'.
 const prefix = process.env['BOXLITE_BINUTILS_PREFIX'] ?? ''
 
-/** Assembles one ROM page: 4 KiB that end at 4 GiB. Exits the process with 1 and says why where that cannot be done. */
+/** Assembles one ROM page: the 4 KiB that end at 4 GiB. */
 export function assembleRom(source, name) {
   const work = `${root}build/roms`
   mkdirSync(work, { recursive: true })
@@ -28,16 +28,23 @@ export function assembleRom(source, name) {
 function binutil(tool, args) {
   const { error, status, stderr } = spawnSync(prefix + tool, args, { encoding: 'utf8' })
   if (error === undefined && status === 0) return
-  console.error(`rom: ${prefix}${tool} ${error === undefined ? `failed: ${stderr.trim()}` : `cannot be run: ${error.message}`}`)
-  console.error('rom: building boxlite takes GNU binutils that make 32-bit x86 code.')
-  console.error('rom: on Debian: apt-get install binutils')
-  console.error('rom: on Debian for another processor: binutils-i686-linux-gnu, and BOXLITE_BINUTILS_PREFIX=i686-linux-gnu-')
-  console.error('rom: on macOS: brew install x86_64-elf-binutils, and BOXLITE_BINUTILS_PREFIX=x86_64-elf-')
-  process.exit(1)
+  throw new Error(`${prefix}${tool} ${error === undefined ? `failed: ${stderr.trim()}` : `cannot be run: ${error.message}`}`)
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const rom = assembleRom('guest/probe/probe.S', 'probe')
+const remedy = `rom: building boxlite takes GNU binutils that make 32-bit x86 code.
+rom: on Debian: apt-get install binutils
+rom: on Debian for another processor: apt-get install binutils-i686-linux-gnu, and BOXLITE_BINUTILS_PREFIX=i686-linux-gnu-
+rom: on macOS: brew install x86_64-elf-binutils, and BOXLITE_BINUTILS_PREFIX=x86_64-elf-`
+
+/** Writes the module; the exit code. */
+function build() {
+  let rom
+  try {
+    rom = assembleRom('guest/probe/probe.S', 'probe')
+  } catch (error) {
+    console.error(`rom: ${error.message}\n${remedy}`)
+    return 1
+  }
   const lines = rom.toString('base64').match(/.{1,128}/g).map((line) => `'${line}'`)
   writeIfChanged(
     `${root}hosts/node/qemu/probe-rom.ts`,
@@ -47,4 +54,7 @@ export const probeRomBase64 =
   ${lines.join(' +\n  ')}
 `,
   )
+  return 0
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = build()

@@ -18,7 +18,7 @@ const options = {
   initrd: '/guest/initrd.cpio',
   commandLine: 'console=ttyS0 quiet',
   disk: [top, base],
-  layersDirectory: '../../layers',
+  socketDirectory: '../run/b',
 }
 
 const traits = (more: Partial<QemuTraits>): QemuTraits => ({
@@ -35,23 +35,23 @@ const pc = ['-machine', 'pc-i440fx-7.2,acpi=off,usb=off,vmport=off,dump-guest-co
 const machine = [
   ...['-S', '-name', 'qemu-00', '-smp', '2', '-m', '256'],
   ...['-kernel', '/guest/bzImage', '-initrd', '/guest/initrd.cpio', '-append', 'console=ttyS0 quiet'],
-  ...['-chardev', 'socket,id=qmp,path=qmp.sock,server=on,wait=off', '-mon', 'chardev=qmp,mode=control'],
-  ...['-chardev', 'socket,id=console,path=console.sock,server=on,wait=off', '-serial', 'chardev:console'],
+  ...['-chardev', 'socket,id=qmp,path=../run/b/qmp.sock,server=on,wait=off', '-mon', 'chardev=qmp,mode=control'],
+  ...['-chardev', 'socket,id=console,path=../run/b/console.sock,server=on,wait=off', '-serial', 'chardev:console'],
   '-blockdev',
-  `{"driver":"file","node-name":"f${baseNode}","filename":"../../layers/${base}","locking":"auto","aio":"threads","read-only":true,` +
+  `{"driver":"file","node-name":"f${baseNode}","filename":"${base}","locking":"auto","aio":"threads","read-only":true,` +
     '"auto-read-only":false,"discard":"unmap","cache":{"direct":false,"no-flush":false}}',
   '-blockdev',
   `{"driver":"raw","node-name":"${baseNode}","file":"f${baseNode}","read-only":true,"auto-read-only":false,"discard":"unmap",` +
     '"cache":{"direct":false,"no-flush":false}}',
   '-blockdev',
-  `{"driver":"file","node-name":"f${topNode}","filename":"../../layers/${top}","locking":"auto","aio":"threads","read-only":false,` +
+  `{"driver":"file","node-name":"f${topNode}","filename":"${top}","locking":"auto","aio":"threads","read-only":false,` +
     '"auto-read-only":false,"discard":"unmap","cache":{"direct":false,"no-flush":false}}',
   '-blockdev',
   `{"driver":"qcow2","node-name":"${topNode}","file":"f${topNode}","backing":"${baseNode}","detect-zeroes":"unmap","read-only":false,` +
     '"auto-read-only":false,"discard":"unmap","cache":{"direct":false,"no-flush":false}}',
   ...['-device', `virtio-blk-pci,id=disk0,drive=${topNode},werror=report,rerror=report`],
   ...['-device', 'virtio-serial-pci,max_ports=2'],
-  ...['-chardev', 'socket,id=agent,path=agent.sock,server=on,wait=off'],
+  ...['-chardev', 'socket,id=agent,path=../run/b/agent.sock,server=on,wait=off'],
   ...['-device', 'virtserialport,nr=1,chardev=agent,name=org.boxlite.agent.0'],
   ...['-object', 'rng-builtin,id=entropy', '-device', 'virtio-rng-pci,rng=entropy'],
 ]
@@ -112,23 +112,23 @@ describe('the block nodes', () => {
 
   it('stand one by one, the base first, and only the top is written', () => {
     const middle = `${'5'.repeat(32)}.qcow2`
-    const nodes = chainNodes([top, middle, base], 'layers')
+    const nodes = chainNodes([top, middle, base])
     expect(nodes.map((node) => [node['driver'], node['node-name'], node['backing'] ?? node['file'] ?? node['filename'], node['read-only']])).toEqual([
-      ['file', `f${nodeName(base)}`, `layers/${base}`, true],
+      ['file', `f${nodeName(base)}`, base, true],
       ['raw', nodeName(base), `f${nodeName(base)}`, true],
-      ['file', `f${nodeName(middle)}`, `layers/${middle}`, true],
+      ['file', `f${nodeName(middle)}`, middle, true],
       ['qcow2', nodeName(middle), nodeName(base), true],
-      ['file', `f${nodeName(top)}`, `layers/${top}`, false],
+      ['file', `f${nodeName(top)}`, top, false],
       ['qcow2', nodeName(top), nodeName(middle), false],
     ])
     // Told to stand on nothing: QEMU follows no name in a base's header.
-    expect(chainNodes([top], 'layers')[1]).toMatchObject({ driver: 'qcow2', backing: null })
+    expect(chainNodes([top])[1]).toMatchObject({ driver: 'qcow2', backing: null })
   })
 
   it('refuse what is no chain of layers', () => {
     const refusal = (disk: readonly string[]): unknown => {
       try {
-        chainNodes(disk, 'layers')
+        chainNodes(disk)
         return null
       } catch (error) {
         return isBoxLiteError(error) ? error.code : error

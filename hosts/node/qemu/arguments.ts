@@ -1,7 +1,7 @@
 // QEMU's command line, from nothing but what is given here.
 //
-// All paths of the machine's own are relative to its run directory, in which QEMU starts: a home may be deep, and the path of
-// a socket ends at 107 bytes.
+// QEMU starts in the directory of the layers, and all paths of the machine's own are relative to that: a home may be deep, and
+// the path of a socket ends at 107 bytes.
 
 import type { Accelerator } from '../../../src/engine.ts'
 import { chainNodes, nodeName } from './block-nodes.ts'
@@ -31,7 +31,8 @@ export interface QemuMachineOptions {
   readonly commandLine: string
   /** Layers from the top, which is written, to the base. */
   readonly disk: readonly string[]
-  readonly layersDirectory: string
+  /** The run directory, from that of the layers. */
+  readonly socketDirectory: string
 }
 
 /** The sockets of a machine, in its run directory. */
@@ -48,19 +49,19 @@ const TRANSLATED_CODE_MIB = 128
 
 /** The whole list after the program's name. The machine waits for `cont`. */
 export function qemuArguments(traits: QemuTraits, options: QemuMachineOptions): string[] {
-  const nodes = chainNodes(options.disk, options.layersDirectory)
+  const nodes = chainNodes(options.disk)
   return [
     ...baseArguments(traits),
     ...['-S', '-name', options.name],
     ...['-smp', `${options.cpus}`, '-m', `${options.memoryMib}`],
     ...['-kernel', options.kernel, '-initrd', options.initrd, '-append', options.commandLine],
-    ...[...chardev('qmp'), '-mon', 'chardev=qmp,mode=control'],
-    ...[...chardev('console'), '-serial', 'chardev:console'],
+    ...[...chardev('qmp', options), '-mon', 'chardev=qmp,mode=control'],
+    ...[...chardev('console', options), '-serial', 'chardev:console'],
     ...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]),
     // A failed write is the guest's to handle: by default a full host would stop the machine, and no one would hear of it.
     ...['-device', `virtio-blk-pci,id=disk0,drive=${nodeName(options.disk[0]!)},werror=report,rerror=report`],
     ...['-device', 'virtio-serial-pci,max_ports=2'],
-    ...[...chardev('agent'), '-device', `virtserialport,nr=1,chardev=agent,name=${AGENT_PORT}`],
+    ...[...chardev('agent', options), '-device', `virtserialport,nr=1,chardev=agent,name=${AGENT_PORT}`],
     ...['-object', 'rng-builtin,id=entropy', '-device', 'virtio-rng-pci,rng=entropy'],
   ]
 }
@@ -90,6 +91,6 @@ function accelerator(name: QemuAccelerator): string {
   return name === 'tcg' ? `tcg,thread=multi,tb-size=${TRANSLATED_CODE_MIB}` : name
 }
 
-function chardev(name: keyof typeof sockets): string[] {
-  return ['-chardev', `socket,id=${name},path=${sockets[name]},server=on,wait=off`]
+function chardev(name: keyof typeof sockets, { socketDirectory }: QemuMachineOptions): string[] {
+  return ['-chardev', `socket,id=${name},path=${socketDirectory}/${sockets[name]},server=on,wait=off`]
 }

@@ -17,7 +17,7 @@ import { QemuMachine } from './machine.ts'
 import { endProcess, foreignProcess, type MachineProcess } from './machine-process.ts'
 import { cacheDirectory } from './probe-cache.ts'
 import { Qmp, type QmpEvent } from './qmp.ts'
-import { connectTo, LAYERS_FROM_RUN, makeRunDirectory, runDirectory } from './run-directory.ts'
+import { connectTo, makeRunDirectory, placesOf } from './run-directory.ts'
 import { protectionsOf, survey, type Survey } from './survey.ts'
 import { WaitingProcess } from './waiting-process.ts'
 
@@ -77,16 +77,16 @@ export class QemuEngine implements Engine {
     const found = await this.#survey()
     const traits = found?.traits ?? null
     if (found === null || traits === null) throw await this.#unavailable()
-    const directory = await runDirectory(spec.store, spec.boxId)
+    const places = await placesOf(spec.store, spec.boxId)
     const nonce = NONCE_PREFIX + randomBytes(16).toString('hex')
     const { cpus, memoryMib, guest, disk, detach } = spec
     const { kernel, initrd, commandLine } = guest
-    const args = qemuArguments(traits, { name: nonce, cpus, memoryMib, kernel, initrd, commandLine, disk, layersDirectory: LAYERS_FROM_RUN })
-    await makeRunDirectory(directory)
+    const args = qemuArguments(traits, { name: nonce, cpus, memoryMib, kernel, initrd, commandLine, disk, socketDirectory: places.runFromLayers })
+    await makeRunDirectory(places.run)
     const process = await WaitingProcess.start({
       program: found.program,
       args: this.#options.edit?.(args) ?? args,
-      directory,
+      directory: places.layers,
       detach,
       setpriv: found.setpriv,
       addressSpaceBytes: memoryMib * 1024 ** 2 + OWN_ADDRESS_SPACE_BYTES,
@@ -94,7 +94,7 @@ export class QemuEngine implements Engine {
     const identity = { ...process.identity, nonce, detached: detach }
     return {
       identity,
-      launch: () => launch(process, identity, traits, directory, spec),
+      launch: () => launch(process, identity, traits, places.run, spec),
       async abandon() {
         process.kill()
         await process.ended
@@ -103,7 +103,7 @@ export class QemuEngine implements Engine {
   }
 
   async find(boxId: string, store: Store, identity: MachineRecord): Promise<Machine | null> {
-    const directory = await runDirectory(store, boxId)
+    const { run: directory } = await placesOf(store, boxId)
     if (!(await isAlive(identity))) return null
     const early: QmpEvent[] = []
     let hear = (event: QmpEvent): void => void early.push(event)

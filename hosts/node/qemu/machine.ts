@@ -6,11 +6,11 @@ import type { ByteChannel, Machine, MachineExit } from '../../../src/engine.ts'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
 import type { MachineRecord } from '../../../src/operation/record.ts'
 import { DISK_DEVICE, sockets, type QemuAccelerator } from './arguments.ts'
-import { formatNode, layerOfNode, nodeName, overlayNodes } from './block-nodes.ts'
+import { fileNode, formatNode, layerOfNode, nodeName, overlayNodes } from './block-nodes.ts'
 import { ConsoleFile } from './console-file.ts'
 import type { MachineProcess, ProcessEnd } from './machine-process.ts'
 import type { Qmp, QmpEvent } from './qmp.ts'
-import { connectTo, LAYERS_FROM_RUN, removeSockets } from './run-directory.ts'
+import { connectTo, removeSockets } from './run-directory.ts'
 import { SocketChannel } from './socket-channel.ts'
 
 /** A flush waits for the host's disk. */
@@ -119,17 +119,19 @@ export class QemuMachine implements Machine {
    */
   async flush(): Promise<void> {
     const top = await this.#top()
-    const below = this.#below.get(top) ?? (await this.#parts.layerBelow(top))
-    await this.#execute('blockdev-reopen', { options: [formatNode(top, below, true)] }, DISK_TIMEOUT_MS)
+    await this.#execute('blockdev-reopen', { options: [formatNode(top, await this.#layerBelow(top), true)] }, DISK_TIMEOUT_MS)
   }
 
   async switchTo(layer: string): Promise<void> {
     if ((await this.#state()) === 'running') throw new BoxLiteError('invalid_state', 'The machine runs: pause it first')
     const top = await this.#top()
     if (top === layer) return
-    for (const node of overlayNodes(layer, LAYERS_FROM_RUN)) await this.#execute('blockdev-add', node, DISK_TIMEOUT_MS)
+    for (const node of overlayNodes(layer)) await this.#execute('blockdev-add', node, DISK_TIMEOUT_MS)
+    const below = await this.#layerBelow(top)
     await this.#execute('blockdev-snapshot', { node: nodeName(top), overlay: nodeName(layer) }, DISK_TIMEOUT_MS)
     this.#below.set(layer, top)
+    // Frozen from now on: QEMU is not even to have it open for writing.
+    await this.#execute('blockdev-reopen', { options: [formatNode(top, below, false), fileNode(top, false)] }, DISK_TIMEOUT_MS)
   }
 
   async status(): Promise<{ readonly state: 'running' | 'paused'; readonly open: string }> {
@@ -169,6 +171,10 @@ export class QemuMachine implements Machine {
     const layer = layerOfNode(String(node))
     if (layer === null) throw new BoxLiteError('io', `QEMU has a disk that is no layer: ${String(node)}`, { facts: { node } })
     return layer
+  }
+
+  async #layerBelow(layer: string): Promise<string | null> {
+    return this.#below.get(layer) ?? this.#parts.layerBelow(layer)
   }
 
   async #checkStop(): Promise<void> {

@@ -10,17 +10,23 @@ import { fileError } from '../../../src/store/file-error.ts'
 import { fileCall } from '../file-call.ts'
 import { sockets } from './arguments.ts'
 
-/** Where the layers are, seen from a run directory. */
-export const LAYERS_FROM_RUN = '../../layers'
+export interface Places {
+  /** QEMU's working directory. */
+  readonly layers: string
+  readonly run: string
+  readonly runFromLayers: string
+}
 
 // sockaddr_un holds 108 bytes on Linux, 104 elsewhere, with a zero at the end.
 const SOCKET_PATH_LIMIT_BYTES = 103
 
-/** What tells the path of a box's run directory. `unsupported` for a store that is not a home in a file system. */
-export async function runDirectory(store: Store, boxId: string): Promise<string> {
+/** Where a box's machine lives. `unsupported` for a store that is not a home in a file system. */
+export async function placesOf(store: Store, boxId: string): Promise<Places> {
   if (!/^[0-9a-f]{32}$/.test(boxId)) throw new BoxLiteError('invalid_argument', `${JSON.stringify(boxId)} is not the id of a box`)
   const layers = join(store.location, 'layers')
-  if (isAbsolute(store.location) && (await isDirectory(layers))) return join(store.location, 'run', boxId)
+  if (isAbsolute(store.location) && (await isDirectory(layers))) {
+    return { layers, run: join(store.location, 'run', boxId), runFromLayers: `../run/${boxId}` }
+  }
   throw new BoxLiteError('unsupported', 'QEMU opens the files of a home itself, and this store has none', {
     remedy: "Use the engine 'v86' with it.",
     facts: { location: store.location },
