@@ -1,9 +1,10 @@
-// Makes a fresh clone able to build, test, measure and show: the locked npm packages, the two
-// system tools that the tests compare with, and the build. Safe to run again: what stands is left
-// alone, and nothing beyond these three is ever changed on the machine.
+// Makes a fresh clone able to build, test, measure and show: the locked npm packages, the system
+// tools that the tests compare with, the build, and the guest in its cache outside the checkout.
+// Safe to run again: what stands is left alone, and nothing beyond these is ever changed on the machine.
 import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { build } from './build.mjs'
+import { ensureGuest } from './guest.mjs'
 import { elapsed, root, run } from './run.mjs'
 
 /** How long apt may wait for another package manager, in seconds. */
@@ -16,14 +17,15 @@ const systemTools = {
 }
 
 /**
- * Prepares the repository. `systemPackages` names the Debian packages that are wanted and may be installed.
- * Exits the process with 1 when the packages or the build fail; a system tool that stays missing is only reported.
+ * Prepares the repository. `systemPackages` names the Debian packages that are wanted and may be installed; with `guest` the guest is
+ * built, too. Exits the process with 1 when the packages or the build fail; a system tool or a guest that stays missing is only reported.
  */
-export async function setUp({ systemPackages = [] } = {}) {
+export async function setUp({ systemPackages = [], guest = false } = {}) {
   requireNode()
   await installPackages()
   await installSystemTools(systemPackages)
   await buildAll()
+  if (guest && (await ensureGuest()) !== 0) console.error('set-up: going on without a guest: no box will start')
 }
 
 /** The Chromium to test in: `BOXLITE_CHROMIUM`, or the first of the usual places; null when there is none. */
@@ -110,4 +112,4 @@ export function versionOf(command, args = ['--version']) {
   return status === 0 ? stdout.split('\n')[0].trim() : null
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) await setUp({ systemPackages: Object.keys(systemTools) })
+if (process.argv[1] === new URL(import.meta.url).pathname) await setUp({ systemPackages: Object.keys(systemTools), guest: true })

@@ -2,18 +2,20 @@
 // Arguments are handed to vitest: `npm test -- test/core`.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { isGuestBuilt } from './guest.mjs'
 import { elapsed, run, tool } from './run.mjs'
 import { chromiumPath, onPath, setUp } from './set-up.mjs'
 
 /** What may stand in a skip's reason, and whether it is here. A test may skip only for what is not. */
 const excuses = [
   { word: /qemu/i, here: () => onPath('qemu-img') && onPath('qemu-io') },
+  { word: /no guest/i, here: isGuestBuilt },
   { word: /chromium|browser/i, here: () => chromiumPath() !== null },
 ]
 
 /** Runs the tests and prints the totals; resolves with them. */
 export async function test(vitestArguments, { long = false } = {}) {
-  await setUp({ systemPackages: ['qemu-utils', 'chromium'] })
+  await setUp({ systemPackages: ['qemu-utils', 'chromium'], guest: true })
   const start = performance.now()
   const folder = mkdtempSync(`${tmpdir()}/boxlite-test-`)
   const file = `${folder}/report.json`
