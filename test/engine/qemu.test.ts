@@ -7,7 +7,7 @@ import { afterAll, beforeAll } from 'vitest'
 import type { QemuAccelerator } from '../../hosts/node/qemu/arguments.ts'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { engineSuite, type Subject } from './engine-suite.ts'
-import { writeDiskGuest } from './disk-guest.ts'
+import { bootDiskGuest, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
 
 let directory: string
 
@@ -23,16 +23,10 @@ afterAll(async () => {
 async function withDiskGuest(accelerator: QemuAccelerator, cpu: string | null): Promise<Subject> {
   const rom = join(directory, `${accelerator}.rom`)
   await writeDiskGuest(rom)
-  const edit = (args: readonly string[]): readonly string[] => {
-    const list = [...args]
-    for (const option of ['-kernel', '-initrd', '-append']) list.splice(list.indexOf(option), 2)
-    if (cpu !== null) list[list.indexOf('-cpu') + 1] = cpu
-    return [...list, '-bios', rom]
-  }
-  const engine = new QemuEngine({ cacheFile: join(directory, 'probe.json'), accelerator, edit })
+  const engine = new QemuEngine({ cacheFile: join(directory, 'probe.json'), accelerator, edit: bootDiskGuest(rom, cpu) })
   const { accelerator: works, refused } = await engine.probe()
   if (works === null) return refused.map(({ reason }) => reason).join(' ')
-  return { engine, guest: { location: directory, kernel: '', initrd: '', firmware: rom, commandLine: '' } }
+  return { engine, guest: noGuestFiles }
 }
 
 engineSuite('QEMU with TCG', () => withDiskGuest('tcg', null))

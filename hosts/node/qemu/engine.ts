@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readImageInfo } from '../../../src/disk/info.ts'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
@@ -24,7 +23,9 @@ import { WaitingProcess } from './waiting-process.ts'
 export interface QemuEngineOptions {
   /** Where the probe's findings are kept. */
   readonly cacheFile?: string
-  /** Takes these traits, and probes no accelerator. */
+  /** The program to take: a path, or a name to search the PATH for. */
+  readonly program?: string
+  /** Takes this accelerator, whatever the probe says of it. */
   readonly accelerator?: QemuTraits['accelerator']
   /** Edits QEMU's argument list before each start. */
   readonly edit?: (args: readonly string[]) => readonly string[]
@@ -40,8 +41,8 @@ const LOOK_EVERY_MS = 5
 const OWN_ADDRESS_SPACE_BYTES = 8 * 1024 ** 3
 
 const capabilities: EngineCapabilities = {
-  // CONFIG_NR_CPUS of the guest's kernel.
-  maxCpus: Math.min(8, availableParallelism()),
+  // The guest's kernel is for one processor, the same that v86 has.
+  maxCpus: 1,
   minMemoryMib: 64,
   // Below the hole that a PC's first 4 GiB have for devices.
   maxMemoryMib: 3072,
@@ -144,8 +145,8 @@ export class QemuEngine implements Engine {
   }
 
   async #survey(): Promise<Survey | null> {
-    const { accelerator, cacheFile = join(cacheDirectory(), 'qemu.json') } = this.#options
-    this.#found ??= survey(cacheFile)
+    const { accelerator, program, cacheFile = join(cacheDirectory(), 'qemu.json') } = this.#options
+    this.#found ??= survey(cacheFile, program)
     const found = await this.#found
     const traits = found?.traits ?? null
     return found === null || traits === null || accelerator === undefined ? found : { ...found, traits: { ...traits, accelerator } }
@@ -224,8 +225,8 @@ function checkSpec({ cpus, memoryMib }: MachineSpec): void {
   const { maxCpus, minMemoryMib, maxMemoryMib } = capabilities
   const facts = { cpus, memoryMib, capabilities }
   if (!Number.isSafeInteger(cpus) || cpus < 1 || cpus > maxCpus) {
-    throw new BoxLiteError('unsupported', `QEMU gives a machine 1 to ${maxCpus} processors here, not ${cpus}`, {
-      remedy: 'Ask for a number between these.',
+    throw new BoxLiteError('unsupported', `The guest's kernel uses ${maxCpus} processor, not ${cpus}`, {
+      remedy: 'Ask for one.',
       facts,
     })
   }
@@ -248,5 +249,7 @@ function silent(identity: MachineRecord, cause: unknown): BoxLiteError {
 function failedStart(error: unknown, complaint: string | null, console: string): BoxLiteError {
   const known = isBoxLiteError(error) ? error : null
   const why = complaint ?? (error instanceof Error ? error.message : String(error))
-  return new BoxLiteError(known?.code ?? 'io', `The machine did not start: ${why}`, { facts: { ...known?.facts, console }, cause: error })
+  // QEMU locks what it opens: the disk is in use, by a machine that no record names.
+  const code = complaint !== null && /Failed to get .* lock/.test(complaint) ? 'busy' : (known?.code ?? 'io')
+  return new BoxLiteError(code, `The machine did not start: ${why}`, { facts: { ...known?.facts, console }, cause: error })
 }

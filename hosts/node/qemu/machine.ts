@@ -8,14 +8,13 @@ import type { MachineRecord } from '../../../src/operation/record.ts'
 import { DISK_DEVICE, sockets, type QemuAccelerator } from './arguments.ts'
 import { fileNode, formatNode, layerOfNode, nodeName, overlayNodes } from './block-nodes.ts'
 import { ConsoleFile } from './console-file.ts'
-import type { MachineProcess, ProcessEnd } from './machine-process.ts'
+import { endProcess, type MachineProcess, type ProcessEnd } from './machine-process.ts'
 import type { Qmp, QmpEvent } from './qmp.ts'
 import { connectTo, removeSockets } from './run-directory.ts'
 import { SocketChannel } from './socket-channel.ts'
 
 /** A flush waits for the host's disk. */
 const DISK_TIMEOUT_MS = 60_000
-const END_TIMEOUT_MS = 10_000
 
 /** What a machine is made of. */
 export interface QemuParts {
@@ -140,8 +139,7 @@ export class QemuMachine implements Machine {
 
   async kill(): Promise<void> {
     this.#isKilled = true
-    this.#parts.process.kill()
-    await within(this.#parts.process.ended, END_TIMEOUT_MS, `QEMU (process ${this.identity.pid}) does not end`)
+    await endProcess(this.identity)
     await this.exit
   }
 
@@ -220,16 +218,4 @@ export class QemuMachine implements Machine {
 
 function gone(): BoxLiteError {
   return new BoxLiteError('invalid_state', 'The machine has ended')
-}
-
-async function within<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new BoxLiteError('timeout', `${what} within ${timeoutMs} ms`)), timeoutMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -37,9 +37,12 @@ const RUN_TIMEOUT_MS = 10_000
 // The program for 32-bit guests translates them some 10 % faster than the other, which can run them as well.
 const programNames = ['qemu-system-i386', 'qemu-system-x86_64']
 
-/** Looks, tries, and says what it found; null where there is no QEMU. `cacheFile` keeps what was found by running programs. */
-export async function survey(cacheFile: string): Promise<Survey | null> {
-  const program = await findProgram(process.env['BOXLITE_QEMU'] ? [process.env['BOXLITE_QEMU']] : programNames)
+/**
+ * Looks, tries, and says what it found; null where there is no QEMU. `cacheFile` keeps what was found by running programs;
+ * `named` is the one to take, else `BOXLITE_QEMU` names it, else it is searched for.
+ */
+export async function survey(cacheFile: string, named: string | undefined = process.env['BOXLITE_QEMU'] || undefined): Promise<Survey | null> {
+  const program = await findProgram(named === undefined ? programNames : [named])
   if (program === null) return null
   const refused: EngineRefusal[] = []
   const tried: QemuAccelerator[] = []

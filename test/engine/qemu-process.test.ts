@@ -1,0 +1,305 @@
+// The process behind a machine: what it has, what it has not, when it ends; on Linux, where /proc tells.
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { identifyProcess, isAlive } from '../../hosts/node/process-identity.ts'
+import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
+import { endProcess } from '../../hosts/node/qemu/machine-process.ts'
+import { WaitingProcess } from '../../hosts/node/qemu/waiting-process.ts'
+import type { Machine, MachineSpec, PreparedMachine } from '../../src/engine.ts'
+import { isBoxLiteError } from '../../src/error.ts'
+import type { MachineRecord } from '../../src/operation/record.ts'
+import { Child } from '../node/child.ts'
+import { bootDiskGuest, GuestHome, nextRound, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
+
+const isLinux = process.platform === 'linux'
+
+describe('the process of a machine', () => {
+  let directory: string
+  let rom: string
+  let missing: string | null
+  const homes: GuestHome[] = []
+  const machines: Machine[] = []
+  const children: Child[] = []
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'boxlite-process-'))
+    rom = join(directory, 'disk.rom')
+    await writeDiskGuest(rom)
+    const { accelerator, refused } = await engine().probe()
+    missing = accelerator === null ? refused.map(({ reason }) => reason).join(' ') : isLinux ? null : 'there is no /proc here'
+  })
+
+  afterEach(async () => {
+    for (const child of children.splice(0)) await child.kill()
+    for (const machine of machines.splice(0)) await machine.kill()
+    for (const place of homes.splice(0)) await place.remove()
+  })
+
+  afterAll(async () => {
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  const cacheFile = (): string => join(directory, 'probe.json')
+  const engine = (edit = bootDiskGuest(rom)): QemuEngine => new QemuEngine({ cacheFile: cacheFile(), accelerator: 'tcg', edit })
+
+  const home = async (options: Parameters<typeof GuestHome.make>[0] = {}): Promise<{ place: GuestHome; disk: string[] }> => {
+    const place = await GuestHome.make(options)
+    homes.push(place)
+    return { place, disk: [await place.overlay(place.base), place.base] }
+  }
+
+  const launch = async (prepared: PreparedMachine): Promise<Machine> => {
+    const machine = await prepared.launch()
+    machines.push(machine)
+    return machine
+  }
+
+  const start = async (spec: MachineSpec): Promise<Machine> => launch(await engine().prepare(spec))
+
+  const check = (sentence: string, test: () => Promise<void>): void => {
+    it(sentence, async (context) => {
+      if (missing !== null) return context.skip(missing)
+      await test()
+    })
+  }
+
+  /** A program that starts a machine and says whose. */
+  const owner = async (place: GuestHome, disk: readonly string[], more: object): Promise<{ child: Child; identity: MachineRecord }> => {
+    const parameters = { home: place.store.location, disk, boxId: place.boxId, rom, cacheFile: cacheFile(), detach: false, until: 'running', ...more }
+    const child = new Child('machine-owner.mjs', JSON.stringify(parameters))
+    children.push(child)
+    const line = await child.line()
+    if (line === null) throw new Error(`the owner failed: ${await child.end()}`)
+    return { child, identity: JSON.parse(line) as MachineRecord }
+  }
+
+  check('opens no layer before it is let go, and is the same process after', async () => {
+    const { place, disk } = await home()
+    const prepared = await engine().prepare(place.spec(disk, noGuestFiles))
+    expect(await isAlive(prepared.identity)).toBe(true)
+    expect((await openFiles(prepared.identity.pid)).filter((file) => file.includes('/layers/'))).toEqual([])
+    const machine = await launch(prepared)
+    expect(machine.identity).toEqual(prepared.identity)
+    expect(await isAlive(prepared.identity)).toBe(true)
+    expect((await openFiles(prepared.identity.pid)).filter((file) => file.includes('/layers/'))).toHaveLength(2)
+    expect(await command(prepared.identity.pid)).toContain('qemu-system')
+  })
+
+  check('has nothing of its owner, can gain nothing, and filters its system calls', async () => {
+    const { place, disk } = await home()
+    process.env['BOXLITE_TEST_SECRET'] = 'secret'
+    const { identity } = await start(place.spec(disk, noGuestFiles))
+    delete process.env['BOXLITE_TEST_SECRET']
+    const environment = await readFile(`/proc/${identity.pid}/environ`, 'latin1')
+    expect(environment.split('\0').filter((entry) => entry !== '' && !entry.startsWith('PWD='))).toEqual([])
+    const status = await readFile(`/proc/${identity.pid}/status`, 'latin1')
+    expect(status).toMatch(/NoNewPrivs:\t1/)
+    expect(status).toMatch(/Seccomp:\t2/)
+    const limits = await readFile(`/proc/${identity.pid}/limits`, 'latin1')
+    expect(limits).toMatch(/Max core file size +0 +0/)
+    expect(limits).not.toMatch(/Max address space +unlimited/)
+    // Everything it has open is its own: sockets, events, and files of the home and of QEMU.
+    const strange = (await openFiles(identity.pid)).filter(
+      (file) => !/^(?:socket:|anon_inode:|pipe:|\/dev\/null$|\/memfd:)/.test(file) && !file.startsWith(place.store.location),
+    )
+    expect(strange).toEqual([])
+    const { protections } = await engine().probe()
+    expect(protections.filter(({ active }) => active).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['no-network', 'resource-limits', 'system-call-filter', 'no-new-privileges', 'ends-with-owner']),
+    )
+  })
+
+  check('has a frozen layer open for reading only', async () => {
+    const { place, disk } = await home()
+    const machine = await start(place.spec(disk, noGuestFiles))
+    const top = await place.overlay(disk[0]!)
+    await machine.pause()
+    await machine.switchTo(top)
+    expect(await accessModes(machine.identity.pid, place.store.location)).toEqual({ [place.base]: 'read', [disk[0]!]: 'read', [top]: 'write' })
+  })
+
+  check('ends with its owner, however that ends', async () => {
+    const { place, disk } = await home()
+    const { child, identity } = await owner(place, disk, {})
+    expect(await isAlive(identity)).toBe(true)
+    await child.kill()
+    await gone(identity)
+    expect(await engine().find(place.boxId, place.store, identity)).toBeNull()
+  })
+
+  check('ends with its owner before it was let go', async () => {
+    const { place, disk } = await home()
+    const { child, identity } = await owner(place, disk, { until: 'prepared' })
+    await child.kill()
+    await gone(identity)
+  })
+
+  check('goes on without its owner when it is detached, and is found by the next', async () => {
+    const { place, disk } = await home()
+    const { child, identity } = await owner(place, disk, { detach: true })
+    await child.kill()
+    const machine = await engine().find(place.boxId, place.store, identity)
+    expect(machine).not.toBeNull()
+    machines.push(machine!)
+    const round = await nextRound(machine!)
+    expect(await nextRound(machine!, round)).toBeGreaterThan(round)
+  })
+
+  check('is not taken for another one that answers in its place', async () => {
+    const { place, disk } = await home()
+    const machine = await start(place.spec(disk, noGuestFiles, { detach: true }))
+    await machine.release()
+    const other = { ...machine.identity, nonce: 'qemu-0' }
+    expect(await failure(engine().find(place.boxId, place.store, other))).toBe('timeout')
+    expect(await engine().find(place.boxId, place.store, { ...machine.identity, startTime: '1' })).toBeNull()
+    expect(await engine().find(place.boxId, place.store, { ...machine.identity, bootId: 'another' })).toBeNull()
+    await engine().end(place.boxId, place.store, { ...machine.identity, startTime: '1' })
+    expect(await isAlive(machine.identity)).toBe(true)
+    await engine().end(place.boxId, place.store, machine.identity)
+    expect(await isAlive(machine.identity)).toBe(false)
+  })
+
+  check('that crashes is told as such, with the signal, and leaves no core', async () => {
+    const { place, disk } = await home()
+    const machine = await start(place.spec(disk, noGuestFiles))
+    await nextRound(machine)
+    process.kill(machine.identity.pid, 'SIGSEGV')
+    const exit = await machine.exit
+    expect(exit).toMatchObject({ reason: 'crashed', detail: expect.stringContaining('SIGSEGV') })
+    expect(exit.console).toMatch(/w[0-9a-f]{8}$/m)
+    expect((await readdir(join(place.store.location, 'layers'))).filter((name) => name.includes('core'))).toEqual([])
+  })
+
+  check('is reached in a home whose path is longer than a socket may have', async () => {
+    const { place, disk } = await home({ under: 'deep/'.repeat(40) })
+    expect(Buffer.byteLength(place.store.location)).toBeGreaterThan(200)
+    const machine = await start(place.spec(disk, noGuestFiles))
+    await nextRound(machine)
+    const { channel } = await machine.openAgent()
+    await channel.close()
+  })
+
+  check('tells a flush that fails, and the guest its own', async () => {
+    const { place, disk } = await home()
+    const failing = (args: readonly string[]): readonly string[] => bootDiskGuest(rom)(args).map((word) => failFlushes(word, disk[0]!))
+    const machine = await launch(await engine(failing).prepare(place.spec(disk, noGuestFiles)))
+    // The guest's first flush fails, so it reached the file.
+    await expect(nextRound(machine)).rejects.toThrow('x00000001')
+    await machine.pause()
+    expect(await failure(machine.flush())).toBe('io')
+  })
+})
+
+describe('a process that waits to be let go', () => {
+  const waiting: WaitingProcess[] = []
+
+  afterEach(async () => {
+    for (const one of waiting.splice(0)) {
+      one.kill()
+      await one.ended
+    }
+  })
+
+  const begin = async (args: readonly string[], detach = false): Promise<WaitingProcess> => {
+    const launch = { program: '/bin/sh', args, directory: tmpdir(), detach, setpriv: null, addressSpaceBytes: 1024 ** 3 }
+    const one = await WaitingProcess.start(launch)
+    waiting.push(one)
+    return one
+  }
+
+  it('tells its exit code and its last complaint', async () => {
+    const one = await begin(['-c', 'echo first >&2; echo second >&2; exit 3'])
+    one.letGo()
+    expect(await one.ended).toEqual({ code: 3, signal: null, complaint: 'second' })
+    expect(await isAlive(one.identity)).toBe(false)
+  })
+
+  it('is ended by its watcher where the kernel does not do that', async (context) => {
+    if (!isLinux) return context.skip('there is no /proc here')
+    const child = new Child('waiting-owner.mjs')
+    const identity = JSON.parse((await child.line())!) as MachineRecord
+    expect(await isAlive(identity)).toBe(true)
+    await child.kill()
+    await gone(identity)
+  })
+
+  it('that cannot be started is an error, not a crash', async () => {
+    const launch = { program: '/bin/sh', args: [], directory: join(tmpdir(), 'boxlite-not-there'), detach: false, setpriv: null, addressSpaceBytes: 0 }
+    expect(await failure(WaitingProcess.start(launch))).toBe('io')
+  })
+})
+
+describe('the identity of a process', () => {
+  it('is the same as long as it lives, and nobody else has it', async () => {
+    const own = await identifyProcess(process.pid)
+    expect(own).toEqual(await identifyProcess(process.pid))
+    expect(await isAlive(own!)).toBe(true)
+    expect(await isAlive({ ...own!, startTime: `${Number(own!.startTime) + 1}` })).toBe(false)
+    expect(await isAlive({ ...own!, bootId: 'another' })).toBe(false)
+  })
+
+  it.each([0, -1, 1.5, 2 ** 22 + 1, 2 ** 60, NaN])('is none for the number %s', async (pid) => {
+    expect(await identifyProcess(pid)).toBeNull()
+  })
+
+  it('ends with the process, also before its parent has noticed', async (context) => {
+    if (!isLinux) return context.skip('there is no /proc here')
+    // The shell's child ends at once and is not waited for: a zombie, whose files are closed.
+    const { spawn } = await import('node:child_process')
+    const shell = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const pid = await new Promise<number>((resolve) => shell.stdout.once('data', (said: Buffer) => resolve(Number(said.toString()))))
+    await expect.poll(() => identifyProcess(pid), { interval: 5, timeout: 20_000 }).toBeNull()
+    shell.kill('SIGKILL')
+  })
+})
+
+/** Waits for the end of a process that nobody has told to end by now. */
+async function gone(identity: MachineRecord): Promise<void> {
+  try {
+    await expect.poll(() => isAlive(identity), { interval: 5, timeout: 20_000 }).toBe(false)
+  } finally {
+    await endProcess(identity)
+  }
+}
+
+/** What a process has open: targets of the links in /proc. */
+async function openFiles(pid: number): Promise<string[]> {
+  const descriptors = await readdir(`/proc/${pid}/fd`)
+  return Promise.all(descriptors.map((descriptor) => readlink(`/proc/${pid}/fd/${descriptor}`)))
+}
+
+/** How each layer of a home is open: proc(5), fdinfo. */
+async function accessModes(pid: number, location: string): Promise<Record<string, 'read' | 'write'>> {
+  const modes: Record<string, 'read' | 'write'> = {}
+  for (const descriptor of await readdir(`/proc/${pid}/fd`)) {
+    const file = await readlink(`/proc/${pid}/fd/${descriptor}`)
+    if (!file.startsWith(`${location}/layers/`) || file === `${location}/layers`) continue
+    const flags = /flags:\s*(\d+)/.exec(await readFile(`/proc/${pid}/fdinfo/${descriptor}`, 'latin1'))![1]!
+    modes[file.slice(`${location}/layers/`.length)] = (parseInt(flags, 8) & 3) === 0 ? 'read' : 'write'
+  }
+  return modes
+}
+
+async function command(pid: number): Promise<string> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'latin1')).replaceAll('\0', ' ')
+}
+
+/** Puts QEMU's fault injector under a layer's file node: every flush of the file fails. */
+function failFlushes(word: string, layer: string): string {
+  if (!word.startsWith('{"driver":"file"') || !word.includes(layer)) return word
+  const { 'node-name': name, ...file } = JSON.parse(word) as Record<string, unknown>
+  const errors = ['flush_to_disk', 'none'].map((event) => ({ event, iotype: 'flush', errno: 5, once: false, immediately: true }))
+  return JSON.stringify({ driver: 'blkdebug', 'node-name': name, image: file, 'inject-error': errors })
+}
+
+async function failure(promise: Promise<unknown>): Promise<string | null> {
+  try {
+    await promise
+    return null
+  } catch (error) {
+    if (isBoxLiteError(error)) return error.code
+    throw error
+  }
+}
