@@ -226,7 +226,8 @@ describe('a process that waits to be let go', () => {
   })
 
   it('that cannot be started is an error, not a crash', async () => {
-    const launch = { program: '/bin/sh', args: [], directory: join(tmpdir(), 'boxlite-not-there'), detach: false, setpriv: null, addressSpaceBytes: 0 }
+    const directory = join(tmpdir(), 'boxlite-not-there')
+    const launch = { program: '/bin/sh', args: [], directory, detach: false, setpriv: null, addressSpaceBytes: 0 }
     expect(await failure(WaitingProcess.start(launch))).toBe('io')
   })
 })
