@@ -1,18 +1,30 @@
 // The v86 engine: each machine is a thread of this program.
 
 import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
-import type { Engine, EngineCapabilities, EngineProtection, EngineStatus, Machine, MachineSpec, PreparedMachine } from '../../src/engine.ts'
+import type {
+  Engine,
+  EngineCapabilities,
+  EngineProtection,
+  EngineStatus,
+  GuestFiles,
+  Machine,
+  MachineSpec,
+  PreparedMachine,
+} from '../../src/engine.ts'
 import type { Store } from '../../src/host.ts'
 import type { MachineRecord } from '../../src/operation/record.ts'
+import type { BootFiles } from './emulated-machine.ts'
 import type { V86Host } from './host.ts'
 import { V86Machine } from './machine.ts'
 import { SMOKE_WORD, smokeRom } from './smoke-rom.ts'
 
 const NONCE_PREFIX = 'v86-'
+/** Where v86 puts the initial file system. */
+const INITRD_MIB = 64
 
 const capabilities: EngineCapabilities = {
   maxCpus: 1,
-  // The initial file system is at 64 MiB, and has to be inside.
+  // The initial file system, at 64 MiB, and some room above it.
   minMemoryMib: 96,
   // The address space of one WebAssembly memory holds the guest's and the emulator's own.
   maxMemoryMib: 2047,
@@ -72,7 +84,10 @@ export class V86Engine implements Engine {
 
   async #prepare(spec: MachineSpec, state: ArrayBuffer | null): Promise<PreparedMachine> {
     const host = this.#host
+    const { guest, memoryMib, boxId } = spec
     const { module } = await host.load()
+    const files = await this.#readGuest(guest, state !== null)
+    checkRoom(memoryMib, files)
     const nonce = NONCE_PREFIX + host.newNonce()
     const identity = await host.identify(nonce)
     const latch = await host.takeLatch(nonce)
@@ -82,12 +97,8 @@ export class V86Engine implements Engine {
       await latch.release()
     })
     machines.set(nonce, machine)
-    const { guest, memoryMib, boxId } = spec
     // The emulator is made while the caller writes the machine's record.
-    const ready = Promise.all([guest.firmware, guest.kernel, guest.initrd].map((name) => host.readFile(name))).then(([firmware, kernel, initrd]) => {
-      const files = { firmware: firmware!, ...(state === null && { kernel: kernel!, initrd: initrd! }), commandLine: guest.commandLine }
-      return machine.prepare({ module, files, memoryMib, serial: boxId, ...(state !== null && { state }) })
-    })
+    const ready = machine.prepare({ module, files, memoryMib, serial: boxId, ...(state !== null && { state }) })
     ready.catch(() => undefined)
     return {
       identity,
@@ -102,6 +113,17 @@ export class V86Engine implements Engine {
         }
       },
       abandon: () => machine.kill(),
+    }
+  }
+
+  /** A guest may be a firmware alone; one that goes on from a state has its kernel in there. */
+  async #readGuest({ firmware, kernel, initrd, commandLine }: GuestFiles, isBooted: boolean): Promise<BootFiles> {
+    const read = (name: string): Promise<ArrayBuffer> => this.#host.readFile(name)
+    return {
+      firmware: await read(firmware),
+      ...(kernel !== '' && !isBooted && { kernel: await read(kernel) }),
+      ...(initrd !== '' && !isBooted && { initrd: await read(initrd) }),
+      commandLine,
     }
   }
 
@@ -150,6 +172,16 @@ function checkSpec({ cpus, memoryMib, detach }: MachineSpec): void {
     throw refuse(`gives a machine ${minMemoryMib} to ${maxMemoryMib} MiB of memory, not ${memoryMib}`, 'Ask for an amount between these.')
   }
   if (detach) throw refuse('cannot let a machine outlive its program', 'Leave out detach, or install QEMU.')
+}
+
+/** Refuses a memory that the initial file system does not fit in. */
+function checkRoom(memoryMib: number, { initrd }: BootFiles): void {
+  const needed = INITRD_MIB + Math.ceil((initrd?.byteLength ?? 0) / 2 ** 20)
+  if (initrd === undefined || memoryMib > needed) return
+  throw new BoxLiteError('unsupported', `A machine with ${memoryMib} MiB of memory has no room for the guest's initial file system`, {
+    remedy: `Ask for more than ${needed} MiB: the v86 engine puts it at ${INITRD_MIB} MiB.`,
+    facts: { memoryMib, initrdBytes: initrd.byteLength },
+  })
 }
 
 function failedStart(error: unknown, console: string): BoxLiteError {

@@ -8,12 +8,8 @@ import type { ErrorMessage } from './error-message.ts'
 /** Most bytes of a channel that are on their way in one direction. */
 export const CHANNEL_WINDOW_BYTES = 2 ** 20
 
-/** The ports of the guest's serial bus, as on QEMU; the agent listens at each. The host speaks on the first. */
-export const AGENT_PORTS = [
-  { name: 'org.boxlite.agent.0', buffers: 64 },
-  { name: 'org.boxlite.agent.1', buffers: 16 },
-  { name: 'org.boxlite.agent.2', buffers: 16 },
-] as const
+/** The port that the agent listens at, as on QEMU. Its driver lays out so many buffers of 4 KiB for what comes to it. */
+export const AGENT_PORT = { name: 'org.boxlite.agent.0', buffers: 64 } as const
 
 /** What a machine's thread is told first. */
 export interface Preparation {

@@ -5,7 +5,7 @@ import { BoxLiteError } from '../../src/error.ts'
 import { EmulatedMachine, type GuestEnd } from './emulated-machine.ts'
 import { encodeError } from './error-message.ts'
 import { LiveDisk, type OpenLayer } from './live-disk.ts'
-import { AGENT_PORTS, CHANNEL_WINDOW_BYTES, type CallName, type Calls, type Endpoint, type FromThread, type ToThread } from './protocol.ts'
+import { AGENT_PORT, CHANNEL_WINDOW_BYTES, type CallName, type Calls, type Endpoint, type FromThread, type ToThread } from './protocol.ts'
 
 /** What the thread's platform has for a machine. */
 export interface ThreadPlatform {
@@ -88,7 +88,7 @@ export class MachineServer {
       files,
       memoryMib,
       serial,
-      ports: AGENT_PORTS.map((port) => ({ ...port, received, delivered })),
+      ports: [{ ...AGENT_PORT, received, delivered }],
       said: (byte) => this.#said(byte),
       ended: (end) => void this.#finish(end),
       diskFailed: (error) => this.#endpoint.post({ kind: 'diskFailed', error: encodeError(error) }),

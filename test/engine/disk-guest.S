@@ -7,13 +7,18 @@
 # After the last one:          "z\n", and resets the machine
 # A request that fails, or reads something else: "x<n>\n", and halts
 #
-# as --32, ld -m elf_i386 -Ttext 0xfffff000 --oformat binary
+# The disk is a transitional one with legacy registers (QEMU's), or a modern one whose registers are all ports (v86's). The
+# program runs where the image is seen below 1 MiB: not every processor fetches from its place below 4 GiB.
+#
+# as --32, ld -m elf_i386 -Ttext 0xff000 --oformat binary
 
 .set SERIAL, 0x3f8
 .set PCI_ADDRESS, 0xcf8
 .set PCI_DATA, 0xcfc
 .set VIRTIO_BLK, 0x10011af4          # device and vendor of a transitional disk
 .set BAR, 0xc000
+
+.set VIRTIO_BLK_MODERN, 0x10421af4   # and of a modern one
 
 # Legacy virtio registers
 .set DRIVER_FEATURES, BAR + 4
@@ -23,6 +28,16 @@
 .set QUEUE_NOTIFY, BAR + 16
 .set STATUS, BAR + 18
 .set FEATURE_FLUSH, 1 << 9
+
+# Modern virtio registers, from the first port of the common configuration
+.set COMMON_FEATURES_SELECT, 8
+.set COMMON_FEATURES, 12
+.set COMMON_STATUS, 20
+.set COMMON_QUEUE_SIZE, 24
+.set COMMON_QUEUE_ENABLE, 28
+.set COMMON_QUEUE_DESCRIPTORS, 32
+.set COMMON_QUEUE_AVAILABLE, 40
+.set COMMON_QUEUE_USED, 48
 
 .set READ, 0
 .set WRITE, 1
@@ -40,6 +55,7 @@
 .set ROUND, 0x40000c
 .set ROUNDS, 0x400010
 .set DELAY, 0x400014
+.set NOTIFY, 0x400018                # the port that tells the disk of requests
 
 .globl _start
 _start:
@@ -67,6 +83,8 @@ next_slot:
   call pci_read
   cmp $VIRTIO_BLK, %eax
   je found
+  cmp $VIRTIO_BLK_MODERN, %eax
+  je found_modern
   add $0x800, %ebx
   cmp $0x80010000, %ebx
   jb next_slot
@@ -93,21 +111,60 @@ found:
   out %ax, %dx
   mov $QUEUE_SIZE, %edx
   in %dx, %ax
-  movzwl %ax, %eax
-  mov %eax, %ecx
-  shl $4, %ecx
-  lea QUEUE(%ecx), %edi
-  mov %edi, AVAILABLE
-  lea 6 + 4095(%edi, %eax, 2), %edi
-  and $0xfffff000, %edi
-  mov %edi, USED
+  call lay_out_queue
   mov $QUEUE_PAGE, %edx
   mov $QUEUE >> 12, %eax
   out %eax, %dx
   mov $STATUS, %edx
   mov $7, %al                        # driver ready
   out %al, %dx
+  movl $QUEUE_NOTIFY, NOTIFY
+  jmp start
 
+# The same with modern registers: virtio 1.0, 3.1. They are at the ports where the disk has them from the beginning.
+found_modern:
+  mov $0x14, %ecx
+  call pci_read
+  and $0xfffc, %eax
+  mov %eax, NOTIFY
+  mov $0x10, %ecx
+  call pci_read
+  and $0xfffc, %eax
+  mov %eax, %ebp
+  lea COMMON_STATUS(%ebp), %edx
+  xor %eax, %eax
+  out %al, %dx
+  mov $3, %al                        # acknowledged, driver
+  out %al, %dx
+  mov $FEATURE_FLUSH, %ebx
+  xor %ecx, %ecx
+  call choose_features
+  mov $1, %ebx                       # version 1, bit 32
+  mov $1, %ecx
+  call choose_features
+  lea COMMON_STATUS(%ebp), %edx
+  mov $0xb, %al                      # features chosen
+  out %al, %dx
+  lea COMMON_QUEUE_SIZE(%ebp), %edx
+  in %dx, %ax
+  call lay_out_queue
+  lea COMMON_QUEUE_DESCRIPTORS(%ebp), %edx
+  mov $QUEUE, %eax
+  out %eax, %dx
+  lea COMMON_QUEUE_AVAILABLE(%ebp), %edx
+  mov AVAILABLE, %eax
+  out %eax, %dx
+  lea COMMON_QUEUE_USED(%ebp), %edx
+  mov USED, %eax
+  out %eax, %dx
+  lea COMMON_QUEUE_ENABLE(%ebp), %edx
+  mov $1, %ax
+  out %ax, %dx
+  lea COMMON_STATUS(%ebp), %edx
+  mov $0xf, %al                      # driver ready
+  out %al, %dx
+
+start:
 # What to do
   mov $READ, %eax
   xor %ebx, %ebx
@@ -168,6 +225,28 @@ halt:
   hlt
   jmp halt
 
+# ax: entries of the queue.
+lay_out_queue:
+  movzwl %ax, %eax
+  mov %eax, %ecx
+  shl $4, %ecx
+  lea QUEUE(%ecx), %edi
+  mov %edi, AVAILABLE
+  lea 6 + 4095(%edi, %eax, 2), %edi
+  and $0xfffff000, %edi
+  mov %edi, USED
+  ret
+
+# ebp: the common configuration, ecx: which 32 of the features, ebx: the ones wanted.
+choose_features:
+  lea COMMON_FEATURES_SELECT(%ebp), %edx
+  mov %ecx, %eax
+  out %eax, %dx
+  lea COMMON_FEATURES(%ebp), %edx
+  mov %ebx, %eax
+  out %eax, %dx
+  ret
+
 # eax: what, ebx: sector. One request at a time; the answer is waited for.
 request:
   mov %eax, HEADER
@@ -200,7 +279,7 @@ last:
   incw TAKEN
   mov TAKEN, %ax
   mov %ax, 2(%edi)
-  mov $QUEUE_NOTIFY, %edx
+  mov NOTIFY, %edx
   xor %eax, %eax
   out %ax, %dx
   mov USED, %edi

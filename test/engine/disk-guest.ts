@@ -87,7 +87,7 @@ export class GuestHome {
   }
 
   spec(disk: readonly string[], guest: GuestFiles, more: Partial<MachineSpec> = {}): MachineSpec {
-    return { boxId: this.boxId, store: this.store, disk, cpus: 1, memoryMib: 64, guest, detach: false, ...more }
+    return { boxId: this.boxId, store: this.store, disk, cpus: 1, memoryMib: 128, guest, detach: false, ...more }
   }
 
   async remove(): Promise<void> {
@@ -98,7 +98,7 @@ export class GuestHome {
 
 /** Writes the guest as a BIOS image. */
 export async function writeDiskGuest(path: string): Promise<void> {
-  const page = assembleRom('test/engine/disk-guest.S', 'disk-guest') as Buffer
+  const page = assembleRom('test/engine/disk-guest.S', 'disk-guest', '0xff000') as Buffer
   await writeFile(path, Buffer.concat([Buffer.alloc(64 * 1024 - page.length), page]))
 }
 

@@ -1,6 +1,27 @@
 // The v86 engine on Node.
-import { describe, expect, it } from 'vitest'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createV86Engine } from '../../hosts/node/v86/engine.ts'
+import { writeDiskGuest } from './disk-guest.ts'
+import { engineSuite } from './engine-suite.ts'
+
+let directory: string
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'boxlite-v86-'))
+})
+
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true })
+})
+
+engineSuite('v86', async () => {
+  const rom = join(directory, 'disk-guest.rom')
+  await writeDiskGuest(rom)
+  return { engine: createV86Engine(), guest: { location: directory, kernel: '', initrd: '', firmware: rom, commandLine: '' } }
+})
 
 describe('the v86 engine', () => {
   it('works here, which it finds out by running a program', async () => {
