@@ -27,7 +27,7 @@ export interface CloneOptions {
 }
 
 export interface RemoveOptions {
-  /** Ends the machine of a box that is running. */
+  /** Ends the machine of a box that is running. Removes a box whose record is damaged, too: the disks that only it names go with `prune`. */
   readonly force?: boolean
 }
 

@@ -87,7 +87,14 @@ export class HomeAccess {
 
   /** What operations need of this home. */
   get performer(): PerformHost {
-    return { store: this.store, heads: this.#heads, findBox: (name) => this.names.find(name), ...(this.#log && { log: this.#log }) }
+    const { names } = this
+    return {
+      store: this.store,
+      heads: this.#heads,
+      findBox: (name) => names.find(name),
+      nameOf: (id) => names.nameOf(id),
+      ...(this.#log && { log: this.#log }),
+    }
   }
 
   /** One call of the public API: `close` waits for its end; after `close` it is refused with `invalid_state`. */
@@ -201,9 +208,14 @@ export class HomeAccess {
     })
   }
 
+  /** What a message calls a box: its name where it has one. */
+  called(boxId: string): string {
+    return this.names.nameOf(boxId) ?? boxId
+  }
+
   checkDiskClosed(boxId: string): void {
     if (!this.#openDisks.has(boxId)) return
-    throw new BoxLiteError('invalid_state', `The disk of box '${boxId}' is open`, { remedy: 'Close the disk first.', facts: { boxId } })
+    throw new BoxLiteError('invalid_state', `The disk of box '${this.called(boxId)}' is open`, { remedy: 'Close the disk first.', facts: { boxId } })
   }
 
   /** Says that the disk of a box is open, until the function that this returns is called. */
@@ -216,7 +228,7 @@ export class HomeAccess {
   async lockBox(boxId: string): Promise<Held> {
     const held = await this.store.lock({ kind: 'box', id: boxId })
     if (held !== null) return held
-    throw new BoxLiteError('busy', `box '${boxId}' is in use by another process or tab`, {
+    throw new BoxLiteError('busy', `box '${this.called(boxId)}' is in use by another process or tab`, {
       remedy: 'Try again when the other process or tab is done.',
       facts: { boxId },
     })

@@ -39,6 +39,11 @@ export class NameIndex {
     return null
   }
 
+  /** The name of a box whose record was read here before; null where it has none, or nobody read it. */
+  nameOf(id: string): string | null {
+    return this.#names.get(id) ?? null
+  }
+
   /** Remembers a name that the caller has read. */
   note(id: string, name: string | null): void {
     this.#names.set(id, name)

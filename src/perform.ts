@@ -83,7 +83,7 @@ class Run {
     }
     const end = this.#message()
     if (step === Step.DONE) return decodeOutcome(this.#operation, end, this.#findings)
-    if (step === Step.FAILED) throw describeFailure(this.#operation, end, this.#errors)
+    if (step === Step.FAILED) throw describeFailure(this.#operation, end, this.#errors, this.#host.nameOf)
     throw new Error(`the core refused a call: step ${step}`)
   }
 

@@ -1,21 +1,21 @@
 // The operations that make no layer: each takes the box, changes its record in memory and commits it.
 //
 //   snapshot.remove  takeBox ─> commit without the snapshot, its children given its parent
-//   box.remove       takeBox ─> [KILL, where forced] ─> remove the record
+//   box.remove       takeBox ─> [KILL, where forced] ─> remove the record; forced, a damaged one too: what it kept goes by collection
 //   box.start        takeBox ─> verify the live chain ─> commit with the machine, before it is launched
 //   box.stop         takeBox ─> [KILL ─> commit without the machine]
 //   recover          takeBox, and nothing is taken for granted because the caller held its lock before
 
-import { isId } from '../id'
+import { ID_BYTES, isId } from '../id'
 import { isMachine } from '../record'
-import { Effect, Kind, MachineState, Reason, Status } from './abi'
+import { Effect, Found, Kind, MachineState, Place, Reason, Status } from './abi'
 import { commitBox, commitRemoval } from './commit'
-import { effectNumber, toMachine } from './effect'
+import { effectNumber, report, toMachine } from './effect'
 import { fail, failBecause, FAILED, OK } from './frames'
 import { fieldBytes, getInteger, keepBytes, messageEnds } from './message'
 import { findSnapshot, NOWHERE, takeOutSnapshot } from './snapshots'
 import { box, failInput, isActive, needName, Recovered, setMachine, setRecovered } from './state'
-import { takeAnew, takeBoxes } from './take-box'
+import { damaged, takeAnew, takeBoxes, takeToRemove } from './take-box'
 import { verify } from './verify-chain'
 
 let boxId: usize = 0
@@ -53,15 +53,18 @@ export function snapshotRemove(phase: i32, value: i32): i32 {
 export function boxRemove(phase: i32, value: i32): i32 {
   switch (phase) {
     case 0:
-      return take()
+      return force && isId(boxId, boxIdBytes) ? takeToRemove(boxId, 1) : take()
     case 1:
       if (value != OK) return FAILED
+      if (damaged) return report(Found.UNREADABLE, Place.BOXES, boxId, ID_BYTES, 0, 0, Reason.RECORD_CORRUPT, 4)
       if (!isActive()) return commitRemoval(3)
       return force ? toMachine(Effect.KILL, box.id, box.machine, box.machineBytes, 2) : fail(Status.INVALID_STATE, Reason.BOX_ACTIVE, 0, 0, 0)
     case 2:
       if (value != Status.OK) return failBecause(effectNumber, value)
       setMachine(MachineState.NONE)
       setRecovered(Recovered.KILLED)
+      return commitRemoval(3)
+    case 4:
       return commitRemoval(3)
     default:
       return value

@@ -20,7 +20,10 @@ let name: usize = 0
 let nameBytes: u32 = 0
 /** Whether the caller held the box's lock before: its machine is then ours, and as it should be. */
 export let heldBefore = false
+/** Whether the record that was taken is damaged; only where that was allowed. */
+export let damaged = false
 let anew = false
+let tolerant = false
 
 /**
  * Locks the box `existing` (0: none) and reads and recovers it; with it locks a box `made` that is to be made, under a name
@@ -35,7 +38,9 @@ export function takeBoxes(existing: usize, made: usize, newName: usize, newNameB
   name = newName
   nameBytes = newNameBytes
   heldBefore = false
+  damaged = false
   anew = false
+  tolerant = false
   return call(Routine.TAKE_BOX, next)
 }
 
@@ -43,6 +48,13 @@ export function takeBoxes(existing: usize, made: usize, newName: usize, newNameB
 export function takeAnew(existing: usize, next: i32): i32 {
   const result = takeBoxes(existing, 0, 0, 0, next)
   anew = true
+  return result
+}
+
+/** Takes a box that is to go, whatever its record says. One of a later format is not damaged. */
+export function takeToRemove(existing: usize, next: i32): i32 {
+  const result = takeBoxes(existing, 0, 0, 0, next)
+  tolerant = true
   return result
 }
 
@@ -82,7 +94,12 @@ function readSource(): i32 {
 function judgeSource(): i32 {
   const start = keepBytes()
   setRecord(start, fieldBytes)
-  if (failUnlessRead(parseBoxRecord(start, fieldBytes, source, box), source, ID_BYTES) != OK) return FAILED
+  const verdict = parseBoxRecord(start, fieldBytes, source, box)
+  damaged = tolerant && verdict == RecordVerdict.CORRUPT
+  // Of what it says nothing counts but whose it is.
+  box.id = source
+  if (damaged) return OK
+  if (failUnlessRead(verdict, source, ID_BYTES) != OK) return FAILED
   return call(Routine.RECOVER_BOX, 7)
 }
 

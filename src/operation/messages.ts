@@ -10,8 +10,16 @@ import type { MessageReader } from './wire.ts'
 /** The code of each `Status`. */
 export const codes = Object.keys(Status).map((code) => code.toLowerCase()) as ('ok' | ErrorCode)[]
 
-/** The error that a failed operation rejects with. `errors[i]` is what effect number `i` failed with, or null. */
-export function describeFailure(operation: Operation, end: MessageReader, errors: readonly unknown[]): BoxLiteError {
+/**
+ * The error that a failed operation rejects with. `errors[i]` is what effect number `i` failed with, or null. `nameOf` knows names
+ * of boxes, by which people know them.
+ */
+export function describeFailure(
+  operation: Operation,
+  end: MessageReader,
+  errors: readonly unknown[],
+  nameOf: (boxId: string) => string | null = () => null,
+): BoxLiteError {
   const code = codes[end.number()] as ErrorCode
   const reason = end.number()
   const effect = end.number()
@@ -19,7 +27,8 @@ export function describeFailure(operation: Operation, end: MessageReader, errors
   const detail = end.number()
   const boxId = 'boxId' in operation ? operation.boxId : ''
   const cause = effect < 0 ? undefined : errors[effect]
-  const { message, remedy } = words(reason, operation, { subject, detail, boxId, cause })
+  const called = { subject: nameOf(subject) ?? subject, box: nameOf(boxId) ?? boxId }
+  const { message, remedy } = words(reason, operation, { ...called, boxId, detail, cause })
   return new BoxLiteError(code, message, {
     ...(remedy === undefined ? {} : { remedy }),
     ...(cause === undefined || cause === null ? {} : { cause }),
@@ -59,6 +68,8 @@ interface Case {
   readonly subject: string
   readonly detail: number
   readonly boxId: string
+  /** The box by its name, where it has one. */
+  readonly box: string
   readonly cause: unknown
 }
 
@@ -68,9 +79,10 @@ interface Words {
 }
 
 const retry = 'Try again when the other process or tab is done.'
+const giveUp = 'Put the record back from a backup, or remove the box with force: the next prune then deletes the disks that only this record names.'
 const inspect = "Run 'boxlite fsck' to see what is wrong in the home."
 
-function words(reason: number, operation: Operation, { subject, detail, boxId, cause }: Case): Words {
+function words(reason: number, operation: Operation, { subject, detail, boxId, box, cause }: Case): Words {
   switch (reason) {
     case Reason.EFFECT:
       return { message: `Cannot ${verbs[operation.kind]}: ${messageOf(cause)}`, ...remedyOf(cause) }
@@ -92,8 +104,10 @@ function words(reason: number, operation: Operation, { subject, detail, boxId, c
       return { message: `image '${subject}' already exists`, remedy: 'Use the one that is there, or remove it first.' }
     case Reason.BOX_ACTIVE:
       return activeWords(operation)
+    case Reason.RECORD_CORRUPT:
+      return { message: `the record of '${subject}' is damaged at byte ${detail}`, remedy: operation.kind === 'box.remove' ? giveUp : inspect }
     default:
-      return hostWords(reason, { subject, detail, boxId, cause })
+      return hostWords(reason, { subject, detail, boxId, box, cause })
   }
 }
 
@@ -108,7 +122,7 @@ function activeWords(operation: Operation): Words {
   }
 }
 
-function hostWords(reason: number, { subject, detail, boxId, cause }: Case): Words {
+function hostWords(reason: number, { subject, detail, box, cause }: Case): Words {
   switch (reason) {
     case Reason.LOCKED_BOX:
       return { message: `box '${subject}' is in use by another process or tab`, remedy: retry }
@@ -118,8 +132,6 @@ function hostWords(reason: number, { subject, detail, boxId, cause }: Case): Wor
       return { message: `another process or tab is making '${subject}' at this moment`, remedy: retry }
     case Reason.RECORD_CHANGED:
       return { message: `the record of '${subject}' was changed by someone else; nothing was done`, remedy: retry }
-    case Reason.RECORD_CORRUPT:
-      return { message: `the record of '${subject}' is damaged at byte ${detail}`, remedy: inspect }
     case Reason.RECORD_FORMAT:
       return {
         message: `the record of '${subject}' has format version ${detail}, which this version does not know`,
@@ -129,7 +141,7 @@ function hostWords(reason: number, { subject, detail, boxId, cause }: Case): Wor
       return { message: `the change could not be made durable and was taken back: ${messageOf(cause)}`, ...remedyOf(cause) }
     case Reason.BOX_FAILED:
       return {
-        message: `box '${boxId}' failed: a change could neither be made durable nor taken back: ${messageOf(cause)}`,
+        message: `box '${box}' failed: a change could neither be made durable nor taken back: ${messageOf(cause)}`,
         remedy: 'Repair the storage below the home, then start the box again; no data was deleted.',
       }
     case Reason.SWITCH_UNDONE:
@@ -137,7 +149,7 @@ function hostWords(reason: number, { subject, detail, boxId, cause }: Case): Wor
     case Reason.MACHINE_KILLED:
       return { message: `the running machine stopped answering and was ended: ${messageOf(cause)}`, remedy: 'Start the box again.' }
     case Reason.MACHINE_SILENT:
-      return { message: `the machine of box '${boxId}' does not answer`, remedy: 'Stop the box, with force if need be.' }
+      return { message: `the machine of box '${box}' does not answer`, remedy: 'Stop the box, with force if need be.' }
     default:
       return layerWords(reason, subject, detail)
   }

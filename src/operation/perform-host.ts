@@ -83,5 +83,7 @@ export interface PerformHost {
   readonly heads?: HeadMemory
   /** The id of the box that has a name, or null. By default every box record is read. */
   readonly findBox?: (name: string) => Promise<string | null>
+  /** The name of a box, for messages; null where it is not known. By default messages say ids. */
+  readonly nameOf?: (boxId: string) => string | null
   readonly log?: (event: OperationEvent) => void
 }

@@ -129,6 +129,22 @@ describe('ls, info and rm', () => {
   })
 })
 
+describe('rm of a box whose record is damaged', () => {
+  it('needs --force and the id, and says what is lost', async () => {
+    await run('prune')
+    const { id: damaged } = (await json('create', 'doomed', '--size=1M')) as { id: string }
+    const record = join(cwd, 'home/boxes', `${damaged}.json`)
+    writeFileSync(record, readFileSync(record).subarray(0, 40))
+    expect((await refused('rm', 'doomed')).code).toBe(1)
+    const { code, err } = await refused('rm', damaged)
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/is damaged at byte 40\. .*remove the box with force/) as string })
+    expect(readFileSync(record).length).toBe(40)
+    expect(await run('rm', '--force', damaged)).toMatch(/^Removed box [0-9a-f]{32}; its record was damaged, and 'boxlite prune' now deletes /)
+    expect(await json('prune')).toMatchObject({ complete: true, deleted: 1 })
+    expect((await refused('rm', '--force', damaged)).err).toMatch(/not found/)
+  })
+})
+
 describe('snapshot', () => {
   it('creates, lists, shows, draws, restores and removes', async () => {
     expect(await json('snapshot', 'create', 'web', 'first', '-d', 'as it was')).toMatchObject({

@@ -310,7 +310,7 @@ export function describeBoxLite(name: string, make: () => Promise<HostUnderTest>
       await refusal(box.snapshot.create('s'), 'invalid_state')
       await refusal(box.disk(), 'invalid_state')
       const other = (await (await another()).get('web'))!
-      expect((await refusal(other.snapshot.create('s'), 'busy')).message).toContain(box.id)
+      expect((await refusal(other.snapshot.create('s'), 'busy')).message).toContain("box 'web' is in use")
       await refusal(other.disk(), 'busy')
       await refusal(other.remove(), 'busy')
       expect((await other.info()).name).toBe('web')
@@ -427,6 +427,37 @@ export function describeBoxLite(name: string, make: () => Promise<HostUnderTest>
       expect((await store.list('layers')).length).toBe(1)
       expect(await store.readRecord('boxes', box.id)).toEqual(torn)
       await refusal((await fresh.get(box.id))!.snapshot.create('s'), 'corrupt')
+      await store.close()
+    })
+
+    it('removes a box whose record is damaged by force alone; what another box stands on stays', async () => {
+      const box = await lite.create({ name: 'web', diskSizeGb: tiny })
+      const clone = await box.clone({ name: 'copy' })
+      await put(clone, 4096, 'kept')
+      const store = await home.store()
+      const record = (await store.readRecord('boxes', box.id))!
+      for (const damage of [record.slice(0, record.length - 30), new Uint8Array(0), new TextEncoder().encode('{"format":1')]) {
+        await store.commitRecord('boxes', box.id, damage, (await store.readRecord('boxes', box.id))!, [])
+        const fresh = await another()
+        const found = (await fresh.get(box.id))!
+        const error = await found.remove().catch((caught: unknown) => caught)
+        expect(isBoxLiteError(error, 'corrupt') && error.remedy).toMatch(/remove the box with force/)
+        expect(await store.readRecord('boxes', box.id)).toEqual(damage)
+        await found.remove({ force: true })
+        expect(await store.readRecord('boxes', box.id)).toBeNull()
+        await store.commitRecord('boxes', box.id, record, null, [])
+      }
+      // A record of a format to come is not damaged.
+      const later = new TextEncoder().encode(new TextDecoder().decode(record).replace('"format":1', '"format":2'))
+      await store.commitRecord('boxes', box.id, later, record, [])
+      const fresh = await another()
+      await refusal((await fresh.get(box.id))!.remove({ force: true }), 'unsupported')
+      await store.commitRecord('boxes', box.id, new Uint8Array(9), later, [])
+      await fresh.remove(box.id, { force: true })
+      const layers = (await store.list('layers')).length
+      const pruned = await fresh.prune()
+      expect([layers, pruned.complete, pruned.deleted > 0]).toEqual([3, true, true])
+      expect(await look((await fresh.get('copy'))!, 4096, 4)).toBe('kept')
       await store.close()
     })
 

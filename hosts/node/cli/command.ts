@@ -26,7 +26,7 @@ interface CommandText {
   readonly summary: string
   /** Further lines of its own help. */
   readonly details?: string
-  /** Names of the operands, in order; `[NAME]` for one that may be left out. */
+  /** Names of the operands, in order; `[NAME]` for one that may be left out, `[NAME...]` at the end for any number. */
   readonly operands: readonly string[]
   /** The exit code of a failure that is not the usage's; 1 where absent. */
   readonly failureCode?: (error: unknown) => number
@@ -98,9 +98,9 @@ function unknownOption(command: Command, rawName: string, names: readonly string
 
 function checkOperands(command: Command, operands: readonly string[]): void {
   const empty = operands.indexOf('')
-  if (empty >= 0) throw usageError(`${(command.operands[empty] ?? 'an operand').replace(/[[\]]/g, '')} is empty`, command.path)
+  if (empty >= 0) throw usageError(`${(command.operands[empty] ?? 'an operand').replace(/[[\].]/g, '')} is empty`, command.path)
   const missing = command.operands[operands.length]
   if (missing !== undefined && !missing.startsWith('[')) throw usageError(`${missing} is missing`, command.path)
-  const extra = operands[command.operands.length]
+  const extra = command.operands.at(-1)?.endsWith('...]') === true ? undefined : operands[command.operands.length]
   if (extra !== undefined) throw usageError(`'${extra}' is one operand too many`, command.path)
 }

@@ -1,5 +1,6 @@
 // Every command there is, in the order in which help shows them.
 
+import { boxAdopt } from './box/adopt.ts'
 import { boxClone } from './box/clone.ts'
 import { boxCreate } from './box/create.ts'
 import { boxExport } from './box/export.ts'
@@ -19,6 +20,7 @@ import { diskInfo } from './disk/info.ts'
 import { diskMap } from './disk/map.ts'
 import { diskMerge } from './disk/merge.ts'
 import { diskRead } from './disk/read.ts'
+import { diskRepoint } from './disk/repoint.ts'
 import { diskResize } from './disk/resize.ts'
 import { diskWrite } from './disk/write.ts'
 
@@ -51,6 +53,7 @@ export const commands: readonly Command[] = [
   boxClone,
   boxExport,
   boxImport,
+  boxAdopt,
   ...snapshotCommands,
   homePrune,
   homeFsck,
@@ -64,4 +67,5 @@ export const commands: readonly Command[] = [
   diskCompare,
   diskResize,
   diskMerge,
+  diskRepoint,
 ]

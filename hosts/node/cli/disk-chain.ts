@@ -93,7 +93,7 @@ export function parseFormat(text: string | undefined, option: string, command: s
 
 const circleRemedy = 'Repair the chain: it runs in a circle.'
 const mergeRemedy = "Shorten it with 'boxlite disk merge'."
-const placeRemedy = 'Put the backing file beside the image and name it plainly (qemu-img rebase -u -F FORMAT -b NAME IMAGE).'
+const placeRemedy = "Put the backing file beside the image and name it plainly: 'boxlite disk repoint IMAGE NAME'."
 const formatRemedy = 'Say what it is: --backing-format=qcow2 or --backing-format=raw.'
 
 function checkBacking(image: string, backing: NonNullable<ImageInfo['backing']>, stated: ImageFormat | null): { name: string; format: ImageFormat } {

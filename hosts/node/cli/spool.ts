@@ -25,8 +25,12 @@ export async function withSpoolFile<T>(use: (file: LayerFile, path: string) => P
   }
 }
 
-/** Copies standard input into a temporary file and runs `use` with its path. */
-export async function withSpooledInput<T>(terminal: Terminal, use: (path: string) => Promise<T>): Promise<T> {
+/** Runs `use` with the path of what the command line names: `-` is standard input, in a temporary file. */
+export async function withInputFile<T>(terminal: Terminal, named: string, use: (path: string) => Promise<T>): Promise<T> {
+  return named === '-' ? await withSpooledInput(terminal, use) : await use(named)
+}
+
+async function withSpooledInput<T>(terminal: Terminal, use: (path: string) => Promise<T>): Promise<T> {
   return await withSpoolFile(async (file, path) => {
     const progress = terminal.progress('Reading standard input')
     let offset = 0

@@ -4,6 +4,7 @@ import { defineCommand, jsonOption } from '../command.ts'
 import { count } from '../count.ts'
 import { parseFormat, withImage } from '../disk-chain.ts'
 import { printable } from '../printable.ts'
+import { withInputFile } from '../spool.ts'
 import { formatOption } from './options.ts'
 
 const path = 'disk check'
@@ -18,7 +19,7 @@ export const diskCheck = defineCommand({
   path,
   summary: 'look for damage in every table of a qcow2 image',
   details:
-    'Reads FILE alone, writes nothing.\n' +
+    "Reads FILE alone ('-' is standard input), writes nothing.\n" +
     'Exit code: 0 clean, 1 refused or not readable, 2 corrupt, 3 only leaks (space that nothing uses), 63 a form that cannot be checked.',
   operands: ['FILE'],
   options: { ...formatOption, ...jsonOption },
@@ -26,10 +27,12 @@ export const diskCheck = defineCommand({
   async run(terminal, options, [file]) {
     const format = parseFormat(options.format, '--format', path)
     const progress = terminal.progress(`Checking ${printable(file!)}`)
-    const report = await withImage(file!, { format, mode: 'read' }, async (image) => {
-      if (image.format === 'raw') throw nothingToCheck(file!)
-      return await checkImage(image.file, { image: file!, signal: terminal.signal, onProgress: (done) => progress.share(done) })
-    }).finally(() => progress.end())
+    const report = await withInputFile(terminal, file!, (named) =>
+      withImage(named, { format, mode: 'read' }, async (image) => {
+        if (image.format === 'raw') throw nothingToCheck(file!)
+        return await checkImage(image.file, { image: file!, signal: terminal.signal, onProgress: (done) => progress.share(done) })
+      }),
+    ).finally(() => progress.end())
     if (options.json === true) terminal.printJson({ path: file, format: 'qcow2', sound: isSound(report), ...report })
     else terminal.print(describe(printable(file!), report))
     return exitCode(report)

@@ -4,6 +4,7 @@ import { withBox } from '../box/with-box.ts'
 import { homeOption } from '../box/options.ts'
 import { parseFormat } from '../disk-chain.ts'
 import { withDiskFile, type CommandDisk } from '../open-disk.ts'
+import { withInputFile } from '../spool.ts'
 import type { Terminal } from '../terminal.ts'
 import { usageError } from '../usage-error.ts'
 
@@ -34,7 +35,9 @@ export async function withChosenDisk<T>(terminal: Terminal, choice: Choice, use:
   if (name === undefined) {
     if (file === undefined) throw usageError('FILE is missing', command, 'Name an image file, or a box with --box.')
     if (home !== undefined || snapshot !== undefined) throw usageError(`--${home === undefined ? 'snapshot' : 'home'} needs --box`, command)
-    return await withDiskFile(file, { format, backingFormat, mode }, use)
+    // An image that is written is changed in its place; a stream has none.
+    if (mode === 'write') return await withDiskFile(file, { format, backingFormat, mode }, use)
+    return await withInputFile(terminal, file, (named) => withDiskFile(named, { format, backingFormat, mode }, use))
   }
   if (file !== undefined) throw usageError(`'${file}' and --box are two disks`, command, 'Name one of them.')
   if (format !== null || backingFormat !== null) {

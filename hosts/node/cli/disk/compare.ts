@@ -1,8 +1,10 @@
 import { compareDisks, type Comparison } from '../../../../src/disk/compare.ts'
 import { defineCommand, jsonOption } from '../command.ts'
-import { parseFormat } from '../disk-chain.ts'
-import { withDiskFile } from '../open-disk.ts'
+import { parseFormat, type ImageFormat } from '../disk-chain.ts'
+import { withDiskFile, type CommandDisk } from '../open-disk.ts'
 import { printable } from '../printable.ts'
+import { withInputFile } from '../spool.ts'
+import { usageError } from '../usage-error.ts'
 import { backingFormatOption, formatOption } from './options.ts'
 
 const path = 'disk compare'
@@ -15,7 +17,7 @@ export const diskCompare = defineCommand({
   path,
   summary: 'tell whether two images show the same bytes',
   details:
-    'Disks of different size are the same when the rest of the larger one is zeros, but for --strict. ' +
+    "'-' is standard input. Disks of different size are the same when the rest of the larger one is zeros, but for --strict. " +
     'Exit code: 0 same, 1 different, 2 failed.',
   operands: ['FILE', 'OTHER'],
   options: {
@@ -30,9 +32,12 @@ export const diskCompare = defineCommand({
     const format = parseFormat(options.format, '--format', path)
     const otherFormat = parseFormat(options['other-format'], '--other-format', path)
     const backingFormat = parseFormat(options['backing-format'], '--backing-format', path)
+    if (file === '-' && other === '-') throw usageError('only one of the two can be standard input', path)
     const progress = terminal.progress('Comparing')
-    const found = await withDiskFile(file!, { format, backingFormat, mode: 'read' }, (left) =>
-      withDiskFile(other!, { format: otherFormat, backingFormat, mode: 'read' }, (right) =>
+    const open = <T>(name: string, stated: ImageFormat | null, use: (disk: CommandDisk) => Promise<T>): Promise<T> =>
+      withInputFile(terminal, name, (named) => withDiskFile(named, { format: stated, backingFormat, mode: 'read' }, use))
+    const found = await open(file!, format, (left) =>
+      open(other!, otherFormat, (right) =>
         compareDisks(left, right, { signal: terminal.signal, onProgress: (done) => progress.share(done) }),
       ),
     ).finally(() => progress.end())

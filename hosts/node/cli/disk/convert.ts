@@ -8,7 +8,7 @@ import { writeNewFile } from '../new-file.ts'
 import { withDiskFile } from '../open-disk.ts'
 import { printable } from '../printable.ts'
 import { formatSizeExactly } from '../size.ts'
-import { withSpooledInput, withSpoolFile } from '../spool.ts'
+import { withInputFile, withSpoolFile } from '../spool.ts'
 import type { Terminal } from '../terminal.ts'
 import { usageError } from '../usage-error.ts'
 import { backingFormatOption, formatOption, overwriteOption } from './options.ts'
@@ -41,7 +41,7 @@ export const diskConvert = defineCommand({
     if (target === '-' && terminal.showsOutput) throw usageError('a terminal does not show a disk well', path, 'Name a file, or pipe the bytes on.')
     const overwrite = options.overwrite === true
     const wanted = { target: target!, format: targetFormat, compress, overwrite, sync: options['no-sync'] !== true }
-    const sizeBytes = await withSource(terminal, source!, async (file) =>
+    const sizeBytes = await withInputFile(terminal, source!, (file) =>
       withDiskFile(file, { format, backingFormat, mode: 'read' }, async (disk) => {
         await convert(terminal, disk, wanted)
         return disk.sizeBytes
@@ -53,10 +53,6 @@ export const diskConvert = defineCommand({
     return 0
   },
 })
-
-async function withSource<T>(terminal: Terminal, source: string, use: (file: string) => Promise<T>): Promise<T> {
-  return source === '-' ? await withSpooledInput(terminal, use) : await use(source)
-}
 
 interface Target {
   readonly target: string

@@ -1,17 +1,12 @@
-import { realpath } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
 import { createImage, type Backing } from '../../../../src/disk/create.ts'
-import { readImageInfo } from '../../../../src/disk/info.ts'
-import { BoxLiteError } from '../../../../src/error.ts'
-import { createNodeFileSystem } from '../../fs.ts'
 import { defineCommand, jsonOption } from '../command.ts'
-import { parseFormat, withChain } from '../disk-chain.ts'
-import { fileCall } from '../../file-call.ts'
+import { parseFormat } from '../disk-chain.ts'
 import { writeNewFile } from '../new-file.ts'
 import { printable } from '../printable.ts'
 import { formatSizeExactly, parseSize, wholeSectors } from '../size.ts'
 import { usageError } from '../usage-error.ts'
 import { backingFormatOption, overwriteOption, writtenFormatOption } from './options.ts'
+import { sizeOfBacking } from './size-of-backing.ts'
 
 const path = 'disk create'
 
@@ -55,27 +50,4 @@ function backingOf(name: string | undefined, stated: string | undefined): Backin
   if (format === null) throw usageError('--backing needs --backing-format', path, 'The format of a backing file is never guessed.')
   if (/[/\\]/.test(name)) throw usageError(`--backing '${name}' is not a plain name`, path, 'A backing file is in the directory of its overlay.')
   return { name, format }
-}
-
-/** Opens the backing file with all below it, as the overlay will later, and gives its virtual size. */
-async function sizeOfBacking(file: string, { name, format }: Backing): Promise<number> {
-  const directory = await fileCall('open', dirname(file), realpath(dirname(file)))
-  const image = await createNodeFileSystem(directory).open(name, 'read')
-  try {
-    await refuseCircle(file, join(directory, name), format)
-    return format === 'raw' ? await image.size() : (await readImageInfo(image, name)).virtualSizeBytes
-  } finally {
-    await image.close()
-  }
-}
-
-/** An overlay that replaces an image of the chain below it would destroy what it is to show. */
-async function refuseCircle(file: string, backing: string, format: Backing['format']): Promise<void> {
-  await withChain(backing, { format, backingFormat: format, mode: 'read' }, async (layers) => {
-    if (!layers.some(({ name }) => basename(name) === basename(file))) return
-    throw new BoxLiteError('invalid_argument', `${file} is part of the chain that the new image is to stand on`, {
-      remedy: 'Name another file.',
-      facts: { path: file, backing },
-    })
-  })
 }

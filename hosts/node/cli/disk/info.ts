@@ -5,6 +5,7 @@ import { parseFormat, withChain, withImage, type OpenImage } from '../disk-chain
 import { fileCall } from '../../file-call.ts'
 import { printable } from '../printable.ts'
 import { formatSize, formatSizeExactly } from '../size.ts'
+import { withInputFile } from '../spool.ts'
 import { backingFormatOption, formatOption } from './options.ts'
 
 const path = 'disk info'
@@ -22,7 +23,7 @@ interface Facts {
 export const diskInfo = defineCommand({
   path,
   summary: 'show what an image says about itself',
-  details: 'Opens nothing but FILE, whatever its header names; --backing-chain opens its backing files too.',
+  details: "Opens nothing but FILE ('-' is standard input), whatever its header names; --backing-chain opens its backing files too.",
   operands: ['FILE'],
   options: {
     ...formatOption,
@@ -33,13 +34,15 @@ export const diskInfo = defineCommand({
   async run(terminal, options, [file]) {
     const format = parseFormat(options.format, '--format', path)
     const backingFormat = parseFormat(options['backing-format'], '--backing-format', path)
-    const allocatedBytes = (await fileCall('open', file!, stat(file!))).blocks * 512
-    const chain =
-      options['backing-chain'] === true
-        ? await withChain(file!, { format, backingFormat, mode: 'read' }, async (layers) => await Promise.all(layers.map(factsOf)))
-        : [await withImage(file!, { format, mode: 'read' }, factsOf)]
-    const facts = chain.map((one, depth) => (depth === 0 ? { ...one, allocatedBytes } : one))
-    if (options.json === true) terminal.printJson(options['backing-chain'] === true ? facts : facts[0])
+    const whole = options['backing-chain'] === true
+    const facts = await withInputFile(terminal, file!, async (named) => {
+      const allocatedBytes = (await fileCall('open', file!, stat(named))).blocks * 512
+      const chain = whole
+        ? await withChain(named, { format, backingFormat, mode: 'read' }, async (layers) => await Promise.all(layers.map(factsOf)))
+        : [await withImage(named, { format, mode: 'read' }, factsOf)]
+      return chain.map((one, depth) => (depth === 0 ? { ...one, path: file!, allocatedBytes } : one))
+    })
+    if (options.json === true) terminal.printJson(whole ? facts : facts[0])
     else terminal.print(facts.flatMap((one, depth) => (depth === 0 ? describe(one) : ['', ...describe(one)])))
     return 0
   },

@@ -1,5 +1,5 @@
 import type { LayerFile } from '../../../../src/host.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, jsonOption } from '../command.ts'
 import { lengthOnDisk, parseRange, rangeOptions } from '../byte-range.ts'
 import { writeNewFile } from '../new-file.ts'
 import type { CommandDisk } from '../open-disk.ts'
@@ -14,6 +14,7 @@ const CHUNK_BYTES = 1 << 20
 export const diskRead = defineCommand({
   path,
   summary: 'copy bytes from a disk to standard output or into a file',
+  details: 'With --output=FILE, --json says what was read.',
   operands: ['[FILE]'],
   options: {
     ...diskOptions,
@@ -23,6 +24,7 @@ export const diskRead = defineCommand({
     ...overwriteOption,
     ...formatOption,
     ...backingFormatOption,
+    ...jsonOption,
   },
   async run(terminal, options, [file]) {
     const range = parseRange(options, path)
@@ -30,7 +32,7 @@ export const diskRead = defineCommand({
     if (output === '-' && terminal.showsOutput) {
       throw usageError('a terminal does not show a disk well', path, 'Name a file with --output, or pipe the bytes on.')
     }
-    await withChosenDisk(terminal, { command: path, file, options, mode: 'read' }, async (disk) => {
+    const readBytes = await withChosenDisk(terminal, { command: path, file, options, mode: 'read' }, async (disk) => {
       const length = lengthOnDisk(range, disk.sizeBytes)
       const progress = terminal.progress('Reading')
       const copy: Copy = { terminal, disk, from: range.offset, length, onProgress: (done) => progress.update(done, length) }
@@ -40,7 +42,9 @@ export const diskRead = defineCommand({
       } finally {
         progress.end()
       }
+      return length
     })
+    if (output !== '-' && options.json === true) terminal.printJson({ path: output, offset: range.offset, readBytes })
     return 0
   },
 })
