@@ -2,10 +2,10 @@
 
 import { checkOptionNames, settingsOf, type BoxSettings } from './box-settings.ts'
 import { Box } from './box.ts'
-import { openDiskSource, type CopyOptions, type DiskSource } from './disk-source.ts'
+import { openDiskSource, type CopyOptions, type DiskSource, type OpenSource } from './disk-source.ts'
 import { BoxLiteError, isBoxLiteError } from './error.ts'
 import type { HomeAccess } from './home-access.ts'
-import type { ImageOptions, Images } from './images.ts'
+import type { HomeImage, ImageOptions, Images } from './images.ts'
 import { checkCapabilities } from './machine/chosen-engine.ts'
 
 export interface CreateOptions extends BoxSettings, CopyOptions {
@@ -13,11 +13,16 @@ export interface CreateOptions extends BoxSettings, CopyOptions {
   readonly name?: string
   /** What the disk starts as, instead of an image; it is copied. With neither the disk is empty. */
   readonly disk?: DiskSource
-  /** Size of the disk in GiB (2^30 bytes); not less than what it starts as. By default that of `disk`, else 10. */
+  /**
+   * Size of the disk in GiB (2^30 bytes); not less than what it starts as. By default that of `disk`; of an image 1, or its own
+   * size where that is more; 10 for an empty disk.
+   */
   readonly diskSizeGb?: number
 }
 
-const DEFAULT_DISK_GB = 10
+const DEFAULT_EMPTY_GB = 10
+/** Enough to work in; growing a file system to more takes a guest on an emulator seconds. */
+const DEFAULT_IMAGE_GB = 1
 
 /** Makes a box with a disk of its own. */
 export async function createBox(home: HomeAccess, images: Images, options: CreateOptions): Promise<Box> {
@@ -43,10 +48,10 @@ export async function createBox(home: HomeAccess, images: Images, options: Creat
         name: name ?? null,
         config: { createdAt: host.nowMs(), ...settings },
         layers: source === null ? [] : [{ name: base, parent: null }],
-        image,
+        image: image?.digest ?? null,
         layerId: host.newId(),
         base: image !== null ? 'image' : source === null ? null : base,
-        sizeBytes: diskBytes(diskSizeGb, source?.sizeBytes ?? null),
+        sizeBytes: diskSizeGb === undefined ? defaultBytes(source, image) : wholeSectors(diskSizeGb),
         snapshots: [],
         liveParent: null,
       },
@@ -77,8 +82,13 @@ function imageCopying({ signal, onProgress }: CopyOptions): ImageOptions {
   }
 }
 
-function diskBytes(sizeGb: number | undefined, sourceBytes: number | null): number | null {
-  if (sizeGb === undefined) return sourceBytes === null ? DEFAULT_DISK_GB * 2 ** 30 : null
+/** Null: as large as what it starts as. */
+function defaultBytes(disk: OpenSource | null, image: HomeImage | null): number | null {
+  if (disk !== null) return null
+  return image === null ? DEFAULT_EMPTY_GB * 2 ** 30 : Math.max(image.virtualSizeBytes, DEFAULT_IMAGE_GB * 2 ** 30)
+}
+
+function wholeSectors(sizeGb: number): number {
   const bytes = sizeGb * 2 ** 30
   if (Number.isSafeInteger(bytes) && bytes > 0 && bytes % 512 === 0) return bytes
   throw new BoxLiteError('invalid_argument', `A disk of ${sizeGb} GiB is not one or more whole sectors of 512 bytes`, {

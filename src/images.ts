@@ -19,6 +19,13 @@ export interface ImageInfo {
   readonly createdAt: Date | null
 }
 
+/** An image that is in the home. */
+export interface HomeImage extends ImageInfo {
+  readonly digest: string
+  readonly virtualSizeBytes: number
+  readonly createdAt: Date
+}
+
 /** How far the making or bringing in of an image is. */
 export interface ImageProgress {
   /** `build`: it is made, step by step; `copy`: its bytes come into the home. */
@@ -42,7 +49,7 @@ const OTHER_LOOK_MS = 50
 
 export class Images {
   readonly #home: HomeAccess
-  readonly #coming = new Map<string, Promise<string>>()
+  readonly #coming = new Map<string, Promise<HomeImage>>()
 
   constructor(home: HomeAccess) {
     this.#home = home
@@ -50,7 +57,7 @@ export class Images {
 
   /** What is in the home, by name, and after it what could be brought in. */
   async list(): Promise<ImageInfo[]> {
-    const here = (await this.#records()).map(infoOf)
+    const here = (await this.#records()).map(imageOf)
     const known = new Set(here.map(({ reference }) => reference))
     const guest = await this.#guestOrNull()
     const more = (guest?.references ?? []).filter((reference) => !known.has(reference)).map((reference) => ({
@@ -63,9 +70,9 @@ export class Images {
   }
 
   /** The image of that digest, else the newest of that name, where it is in the home; else null. */
-  async get(reference: string): Promise<ImageInfo | null> {
+  async get(reference: string): Promise<HomeImage | null> {
     const record = await this.#find(reference)
-    return record === null ? null : infoOf(record)
+    return record === null ? null : imageOf(record)
   }
 
   /** Forgets an image; boxes that were made of it live on. Its space comes back with `prune`, when no box stands on it. */
@@ -76,13 +83,12 @@ export class Images {
   }
 
   /** Brings an image that comes with the guest into the home; nothing where it is there. */
-  async add(reference: string, options: ImageOptions = {}): Promise<ImageInfo> {
-    const id = await this.#home.during(() => this.bring(reference, options))
-    return infoOf((await this.#home.readImage(id)) as ImageRecord)
+  async add(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
+    return this.#home.during(() => this.bring(reference, options))
   }
 
   /** Builds an image from one of the guest's recipes, where it was not yet, and brings it into the home. */
-  async build(reference: string, options: ImageOptions = {}): Promise<ImageInfo> {
+  async build(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
     return this.#made(reference, options, async () => {
       const guest = await this.#home.guest()
       return guest.image(reference) ?? (await need(guest.build, 'built')(reference, options))
@@ -90,7 +96,7 @@ export class Images {
   }
 
   /** Makes an image of a directory or a tar of this machine, under a name that no image has. */
-  async import(reference: string, source: { readonly path: string }, options: ImageOptions = {}): Promise<ImageInfo> {
+  async import(reference: string, source: { readonly path: string }, options: ImageOptions = {}): Promise<HomeImage> {
     const taken = (await this.#find(reference)) !== null || ((await this.#guestOrNull())?.references.includes(reference) ?? false)
     if (taken) {
       throw new BoxLiteError('already_exists', `There is an image '${reference}' already`, {
@@ -101,27 +107,26 @@ export class Images {
     return this.#made(reference, options, async () => need((await this.#home.guest()).import, 'made of files')(reference, source, options))
   }
 
-  async #made(reference: string, options: ImageOptions, make: () => Promise<ImageSource>): Promise<ImageInfo> {
-    const id = await this.#home.during(async () => {
+  async #made(reference: string, options: ImageOptions, make: () => Promise<ImageSource>): Promise<HomeImage> {
+    return this.#home.during(async () => {
       const source = await make()
       return this.#bringOnce({ ...source, reference, open: () => source.open() }, options)
     })
-    return infoOf((await this.#home.readImage(id)) as ImageRecord)
   }
 
-  /** The id of the image of a name or a digest, brought in where that has to be. */
-  async bring(reference: string, options: ImageOptions = {}): Promise<string> {
+  /** The image of a name or a digest, brought into the home where that has to be. */
+  async bring(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
     const guest = await this.#guestOrNull()
     // What the guest calls so is meant, also where the home has an older one of the name.
     const source = guest?.image(reference) ?? null
     if (source !== null) return this.#bringOnce(source, options)
     const record = await this.#find(reference)
-    if (record !== null) return record.id
+    if (record !== null) return imageOf(record)
     if (guest === null) await this.#home.guest()
     throw imageNotFound(reference, guest?.references ?? [])
   }
 
-  #bringOnce(source: ImageSource, options: ImageOptions): Promise<string> {
+  #bringOnce(source: ImageSource, options: ImageOptions): Promise<HomeImage> {
     const { digest } = source
     const coming = this.#coming.get(digest)
     if (coming !== undefined) return coming
@@ -130,13 +135,13 @@ export class Images {
     return mine
   }
 
-  async #bringIn(source: ImageSource, options: ImageOptions): Promise<string> {
+  async #bringIn(source: ImageSource, options: ImageOptions): Promise<HomeImage> {
     const { host } = this.#home
     for (const startedMs = host.nowMs(); ; await pause(OTHER_LOOK_MS)) {
-      if ((await this.#home.readImage(source.digest)) !== null) return source.digest
+      const here = await this.#home.readImage(source.digest)
+      if (here !== null) return imageOf(here)
       try {
-        await this.#copyIn(source, options)
-        return source.digest
+        return imageOf(await this.#copyIn(source, options))
       } catch (error) {
         // Another process is bringing it in at this moment, or was faster.
         const other = isBoxLiteError(error, 'already_exists') || isBoxLiteError(error, 'busy')
@@ -145,9 +150,9 @@ export class Images {
     }
   }
 
-  async #copyIn(source: ImageSource, options: ImageOptions): Promise<void> {
+  async #copyIn(source: ImageSource, options: ImageOptions): Promise<ImageRecord> {
     const { host } = this.#home
-    await this.#home.run(
+    const { record } = await this.#home.run(
       {
         kind: 'image.add',
         imageId: source.digest,
@@ -157,6 +162,7 @@ export class Images {
       },
       { bulk: { fill: (_index, _layer, file) => copyVerified(source, file, options) } },
     )
+    return record
   }
 
   async #find(reference: string): Promise<ImageRecord | null> {
@@ -216,7 +222,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms))
 }
 
-function infoOf({ reference, id, virtualSizeBytes, createdAt }: ImageRecord): ImageInfo {
+function imageOf({ reference, id, virtualSizeBytes, createdAt }: ImageRecord): HomeImage {
   return { reference, digest: id, virtualSizeBytes: Number(virtualSizeBytes), createdAt: new Date(createdAt) }
 }
 

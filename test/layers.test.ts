@@ -205,6 +205,9 @@ describe('the exported names', () => {
       'BoxSettings',
       'BoxStateName',
       'CloneOptions',
+      'CodeBox',
+      'CodeBoxOptions',
+      'CodeOptions',
       'Consistency',
       'CopyOptions',
       'CopyProgress',
@@ -233,6 +236,7 @@ describe('the exported names', () => {
       'FsckReport',
       'FsckSeverity',
       'GuestMetrics',
+      'HomeImage',
       'HomeMetrics',
       'ImageInfo',
       'ImageOptions',
@@ -250,6 +254,7 @@ describe('the exported names', () => {
       'RecoveredBox',
       'Recovery',
       'RemoveOptions',
+      'RunOptions',
       'ShellOptions',
       'SnapshotCreateOptions',
       'SnapshotInfo',
@@ -264,6 +269,7 @@ describe('the exported names', () => {
       'isBoxLiteError',
       'openOldHome',
       'readArchiveFile',
+      'run',
       'writeArchiveFile',
     ])
   })

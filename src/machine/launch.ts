@@ -1,6 +1,7 @@
 // Starts the machine of a stopped box.
 //
-//   engine, guest ─> prepare ─> commit its identity (box.start) ─> launch ─> the agent's HELLO ─> clock, entropy, host name
+//   engine, guest ─> prepare ─> commit its identity (box.start) ─> launch ─> the agent's HELLO ─> clock, entropy, host name,
+//   the box's own program
 //
 // The identity is in the record before the machine may open the disk, so that whoever takes the box after a crash finds it.
 // What fails after the commit ends the machine, and the record forgets it.
@@ -14,6 +15,7 @@ import type { BoxRecord } from '../operation/record.ts'
 import type { HeldLock } from '../perform.ts'
 import { checkCapabilities } from './chosen-engine.ts'
 import { LiveMachine } from './live-machine.ts'
+import { startMainProgram } from './main-program.ts'
 import { rootDisk } from './root-disk.ts'
 
 /** How far a start is. */
@@ -84,6 +86,7 @@ async function greet(home: HomeAccess, record: BoxRecord, settings: BoxSettings,
   await agent.addEntropy(host.randomBytes(ENTROPY_BYTES))
   await agent.setClock(BigInt(host.nowMs()) * 1_000_000n)
   await agent.setHostname(hostnameOf(settings, record))
+  await startMainProgram(agent, settings)
 }
 
 /** Ends a machine that is of no use, and adds what its console said to the reason. */

@@ -284,6 +284,11 @@ function isOrderly({ reason }: MachineExit): boolean {
 async function shutDown(live: LiveMachine, wasPaused: boolean): Promise<void> {
   if (wasPaused) await live.machine.resume()
   const agent = await live.agent()
-  await agent.shutDown(GRACE_MS)
+  try {
+    await agent.shutDown(GRACE_MS)
+  } catch (error) {
+    // Its answer may be lost with the machine.
+    if (!isBoxLiteError(error, 'io')) throw error
+  }
   await live.machine.exit
 }

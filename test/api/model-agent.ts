@@ -133,7 +133,7 @@ class ModelAgent {
   async #exec(stream: number, payload: Uint8Array): Promise<void> {
     const [program = '', ...args] = argumentsOf(payload)
     this.#arguments.set(stream, [program, ...args])
-    const known = ['true', 'false', 'echo', 'get', 'put', 'hang', 'crash', 'hostname', '/bin/sh', 'env'].includes(program)
+    const known = ['true', 'false', 'echo', 'get', 'put', 'hang', 'crash', 'hostname', '/bin/sh', 'env', 'python3'].includes(program)
     if (!known) return this.#done(stream, 2, [textField(3, 'execve')])
     this.#post(FrameType.OPENED, stream, errnoBytes(77))
     if (program === 'hang') return
@@ -143,6 +143,8 @@ class ModelAgent {
       echo: () => `${args.join(' ')}\n`,
       get: () => this.#guest.get(),
       hostname: () => this.#guest.hostname,
+      // Says what it was told to run.
+      python3: () => args.join(' '),
       env: () => variablesOf(payload).join('\n'),
     }
     const output = (await said[program]?.()) ?? ''

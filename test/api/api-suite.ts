@@ -1,0 +1,159 @@
+// The public API on a real machine, the same for every engine: what api.md promises, done and looked at from inside the guest.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findGuest } from '../../hosts/node/guest-assets.ts'
+import { BoxLite, isBoxLiteError, type Box, type EngineName } from '../../hosts/node/index.ts'
+
+/** Small enough to start quickly, large enough for both engines. */
+export const SMALL = { image: 'base', memoryMib: 128, diskSizeGb: 0.25 } as const
+
+/** Why there is nothing to start here; null: there is. */
+export async function whyNoGuest(): Promise<string | null> {
+  try {
+    await findGuest()
+    return null
+  } catch (error) {
+    if (isBoxLiteError(error, 'engine_unavailable')) return error.message
+    throw error
+  }
+}
+
+export async function textOf(box: Box, path: string): Promise<string> {
+  return (await box.exec('cat', [path]).orThrow()).stdout
+}
+
+export async function put(box: Box, path: string, text: string): Promise<void> {
+  await box.exec('sh', ['-c', `printf %s "$1" > "$0"; sync`, path, text]).orThrow()
+}
+
+async function* of(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks
+}
+
+export function describeApi(engine: EngineName, whyNot: string | null): void {
+  describe.skipIf(whyNot !== null)(`the public API on ${engine}${whyNot === null ? '' : ` (${whyNot})`}`, () => {
+    let directory: string
+    let lite: BoxLite
+    let box: Box
+
+    const open = (): Promise<BoxLite> => BoxLite.open({ homeDir: join(directory, 'home'), engine })
+
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), `boxlite-${engine}-`))
+      lite = await open()
+      box = await lite.create({ name: 'web', ...SMALL })
+    })
+    afterAll(async () => {
+      await lite.close()
+      await rm(directory, { recursive: true })
+    })
+
+    it('says which engine runs, and starts a box that is a machine of its own', async () => {
+      expect(await lite.engine).toMatchObject({ name: engine })
+      const { stdout, exitCode } = await box.exec('uname', ['-sm'])
+      expect([stdout, exitCode]).toEqual(['Linux i686\n', 0])
+      expect(await box.info()).toMatchObject({ state: 'running', image: 'base', machine: { engine }, attention: null })
+      expect((await box.exec('hostname')).stdout).toBe('web\n')
+      expect(Math.abs(Number((await box.exec('date', ['+%s'])).stdout) * 1000 - Date.now())).toBeLessThan(60_000)
+    })
+
+    it('keeps the disk over a stop and a start', async () => {
+      await put(box, '/root/kept', 'over a stop')
+      await box.stop()
+      expect((await box.info()).state).toBe('stopped')
+      expect(await textOf(box, '/root/kept')).toBe('over a stop')
+    })
+
+    it('runs with the environment, directory and user of the box, and those of the call before them', async () => {
+      const own = await lite.create({ ...SMALL, env: { A: '1', B: '2' }, workingDir: '/tmp', user: '65534:65534', autoRemove: true })
+      const { stdout } = await own.exec('sh', ['-c', 'echo $A $B $(pwd) $(id -u)'], { env: { B: '3' } })
+      expect(stdout).toBe('1 3 /tmp 65534\n')
+      expect((await own.exec('id', ['-u'], { user: 'root' })).stdout).toBe('0\n')
+      await own.stop()
+      expect(await lite.get(own.id)).toBeNull()
+    })
+
+    it('snapshots a running box, wrecks it and restores it', async () => {
+      await put(box, '/root/state', 'clean')
+      expect(await box.snapshot.create('clean')).toMatchObject({ name: 'clean', consistency: 'frozen' })
+      await box.exec('rm', ['-rf', '/etc', '/root/state']).orThrow()
+      expect((await box.exec('ls', ['/etc'])).exitCode).not.toBe(0)
+      await box.snapshot.restore('clean', { restart: true, keepCurrent: 'wrecked' })
+      expect(await textOf(box, '/root/state')).toBe('clean')
+      expect((await box.exec('ls', ['/etc'])).exitCode).toBe(0)
+      expect((await box.snapshot.list()).map(({ name }) => name).sort()).toEqual(['clean', 'wrecked'])
+    })
+
+    it('clones a running box; both go on, each for itself', async () => {
+      const copy = await box.clone({ name: 'copy' })
+      await put(box, '/root/state', 'mine')
+      expect(await textOf(copy, '/root/state')).toBe('clean')
+      expect((await copy.exec('hostname')).stdout).toBe('copy\n')
+      await copy.remove({ force: true })
+      expect(await textOf(box, '/root/state')).toBe('mine')
+    })
+
+    it('exports a running box as it is, and imports it with its snapshots', async () => {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of box.export()) chunks.push(chunk.slice())
+      const other = await lite.import(of(chunks), { name: 'other' })
+      expect(await textOf(other, '/root/state')).toBe('mine')
+      await other.snapshot.restore('clean', { restart: true })
+      expect(await textOf(other, '/root/state')).toBe('clean')
+      await other.remove({ force: true })
+    })
+
+    it('pauses and resumes', async () => {
+      await box.pause()
+      await expect(box.exec('true')).rejects.toMatchObject({ code: 'invalid_state' })
+      await box.resume()
+      expect((await box.exec('true')).exitCode).toBe(0)
+    })
+
+    it('runs the program of the box after each start, and shows what the console said', async () => {
+      const own = await lite.create({ ...SMALL, entrypoint: ['sh', '-c'], cmd: ['echo started by itself; echo $0 > /root/ran'], autoRemove: true })
+      await own.start()
+      let logs = ''
+      for await (const text of own.logs({ follow: true })) {
+        logs += text
+        if (logs.includes('started by itself')) break
+      }
+      expect(logs).toContain('started by itself')
+      await own.stop()
+    })
+
+    it('is stopped when its guest reboots by itself, and its commands are told', async () => {
+      const own = await lite.create(SMALL)
+      await own.start()
+      const ended = new Promise((resolve) => own.on('ended', ({ exit }) => resolve(exit.reason)))
+      await expect(own.exec('sh', ['-c', 'echo b > /proc/sysrq-trigger; sleep 60'])).rejects.toMatchObject({ code: 'io' })
+      expect(['reset', 'shutdown']).toContain(await ended)
+      expect((await own.info()).state).toBe('stopped')
+      await own.remove()
+    })
+
+    it('asks the guest to shut down, and has no need to end its machine', async () => {
+      const ended = new Promise((resolve) => box.on('ended', ({ exit }) => resolve(exit.reason)))
+      await box.stop()
+      expect(['reset', 'shutdown']).toContain(await ended)
+    })
+
+    it('refuses what the engine cannot give', async () => {
+      const { capabilities } = await lite.engine
+      await expect(lite.create({ ...SMALL, cpus: capabilities.maxCpus + 1 })).rejects.toMatchObject({ code: 'unsupported' })
+      if (!capabilities.detach) await expect(lite.create({ ...SMALL, detach: true })).rejects.toMatchObject({ code: 'unsupported' })
+    })
+
+    it('leaves a home without damage, and nothing running when it is closed', async () => {
+      await lite.close()
+      lite = await open()
+      expect((await lite.list()).map(({ state }) => state)).toEqual(['stopped'])
+      const findings = (await lite.fsck()).findings.filter(({ severity }) => severity !== 'leftover')
+      expect(findings).toEqual([])
+      box = (await lite.get('web'))!
+      expect(await textOf(box, '/root/state')).toBe('mine')
+    })
+  })
+}
