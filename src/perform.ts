@@ -142,7 +142,7 @@ class Run {
         await store.removeRecord(recordKind(message), message.text(), message.bytes(), this.#heldLocks())
         return Status.OK
       case Effect.READ_HEAD:
-        await this.#layers.readHead(message.text(), message.number(), message.number() === 1, this.#answer)
+        await this.#layers.readHead(message.text(), message.number(), message.number(), this.#answer)
         return Status.OK
       case Effect.CREATE_LAYER:
         await this.#layers.create(message.text())

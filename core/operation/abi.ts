@@ -89,6 +89,16 @@ export namespace HomeMode {
   export const EXCLUSIVE: i32 = 1
 }
 
+/** What is known of a layer whose head is read, so that a host may remember heads. */
+export namespace HeadOf {
+  /** It may change. */
+  export const ANY: i32 = 0
+  /** It lies deeper in a chain, and is frozen: an answer of before will do. */
+  export const KNOWN: i32 = 1
+  /** It lies deeper in a chain, and is looked at anew. */
+  export const DEEPER: i32 = 2
+}
+
 /** What a machine answered when asked. SILENT: it lives, or may live, and gave no answer. */
 export namespace MachineState {
   export const NONE: i32 = 0

@@ -6,7 +6,7 @@
 import { isLayerName, layerNameBytes, sameLayer } from '../id'
 import { CHAIN_LIMIT } from '../record-limits'
 import { allocate } from '../memory'
-import { Reason, Status } from './abi'
+import { HeadOf, Reason, Status } from './abi'
 import { createLayer, effectNumber, fillLayer, syncLayer } from './effect'
 import { call, fail, failBecause, FAILED, OK, Routine } from './frames'
 import { fieldBytes, getInteger, keepBytes, keepOptional, messageBroken } from './message'
@@ -106,7 +106,7 @@ export function bringLayers(phase: i32, value: i32): i32 {
     case 2:
       return syncLayer(layer.name, layer.nameBytes, 3)
     case 3:
-      return readHeadOf(layer.name, 0, false, 4)
+      return readHeadOf(layer.name, 0, HeadOf.ANY, 4)
     default:
       return judge(layer, value)
   }
@@ -114,7 +114,7 @@ export function bringLayers(phase: i32, value: i32): i32 {
 
 function judge(layer: NewLayer, status: i32): i32 {
   const verdict = judgeHead(layer.name, status)
-  if (verdict == AGAIN) return readHeadOf(layer.name, headNeededBytes, false, 4)
+  if (verdict == AGAIN) return readHeadOf(layer.name, headNeededBytes, HeadOf.ANY, 4)
   if (verdict != OK) return FAILED
   if (!sameLayer(headBacking, layer.parent)) return fail(Status.CORRUPT, Reason.LAYER_PARENT, layer.name, layerNameBytes(layer.name), 0)
   layer.sizeBytes = headSizeBytes

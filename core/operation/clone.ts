@@ -24,7 +24,7 @@ import { freezeLive } from './snapshot-create'
 import { findSnapshot, NOWHERE } from './snapshots'
 import { box, failInput, guestFrozen, isActive, machine, needName } from './state'
 import { takeBoxes } from './take-box'
-import { chainSizeBytes, needChainRoom, verify } from './verify-chain'
+import { chainSizeBytes, needChainRoom, verify, verifyAnew } from './verify-chain'
 
 let sourceId: usize = 0
 let sourceIdBytes: u32 = 0
@@ -80,7 +80,8 @@ export function clone(phase: i32, value: i32): i32 {
     case Phase.BEGIN:
       return judgeInput() == OK ? takeBoxes(sourceId, cloneId, name, nameBytes, Phase.TAKEN) : FAILED
     case Phase.TAKEN:
-      return findDisk() == OK ? verify(frozen, Phase.VERIFIED) : FAILED
+      if (findDisk() != OK) return FAILED
+      return wanted == 0 ? verify(frozen, Phase.VERIFIED) : verifyAnew(frozen, Phase.VERIFIED)
     case Phase.VERIFIED:
       if (needChainRoom() != OK) return FAILED
       if (wanted != 0) return prepare(cloneLayer, frozen, chainSizeBytes, 0, true, Phase.PREPARED)

@@ -9,8 +9,7 @@
 //   READ_RECORD    place, id                              -> bytes; NOT_FOUND
 //   COMMIT_RECORD  place, id, bytes, 0 | 1 and expected   -> nothing; BUSY: nothing was changed; after another error nothing,
 //   REMOVE_RECORD  place, id, expected                       or 1 where it came before anything was changed
-//   READ_HEAD      layer, bytes, 1 where it lies deeper   -> length of the file, its first bytes; NOT_FOUND
-//                  in a chain: an answer of before will do
+//   READ_HEAD      layer, bytes, HeadOf                   -> length of the file, its first bytes; NOT_FOUND
 //   CREATE_LAYER   name                                   -> nothing; the file stays open for the next ones
 //   WRITE_LAYER    name, length, count, (offset, bytes)...
 //   FILL_LAYER     index, name
@@ -125,11 +124,11 @@ export function recordIdBytes(place: i32): u32 {
   return place == Place.BOXES ? ID_BYTES : DIGEST_BYTES
 }
 
-export function readHead(name: usize, nameBytes: u32, lengthBytes: u32, deeper: bool, next: i32): i32 {
+export function readHead(name: usize, nameBytes: u32, lengthBytes: u32, known: i32, next: i32): i32 {
   if (!open(Effect.READ_HEAD, nameBytes)) return noMemory()
   putBytes(name, nameBytes)
   putNumber(lengthBytes)
-  putNumber(deeper ? 1 : 0)
+  putNumber(known)
   return ready(next)
 }
 

@@ -7,7 +7,7 @@
 
 import { ID_BYTES, layerNameBytes, sameLayer } from '../id'
 import { allocate } from '../memory'
-import { Place, Reason, Status } from './abi'
+import { HeadOf, Place, Reason, Status } from './abi'
 import { createLayer, effectNumber, openFold, publishLayer, readHead, syncDirectory, syncLayer } from './effect'
 import { call, fail, failBecause, FAILED, OK, Routine, YIELD } from './frames'
 import { entryAt, entryName, entryNameBytes, NONE } from './layer-table'
@@ -49,7 +49,7 @@ export function fold(phase: i32, value: i32): i32 {
     case 2:
       return syncLayer(temporary, TEMPORARY_BYTES, 3)
     case 3:
-      return readHead(temporary, TEMPORARY_BYTES, HEAD_BYTES, false, 4)
+      return readHead(temporary, TEMPORARY_BYTES, HEAD_BYTES, HeadOf.ANY, 4)
     case 4:
       if (judgeHead(upperName, value) != OK) return FAILED
       if (headSizeBytes != entryAt(upper).sizeBytes || !sameLayer(headBacking, belowName))

@@ -7,7 +7,7 @@
 
 import { layerFormat } from '../id'
 import { CHAIN_LIMIT } from '../record-limits'
-import { Found, HomeMode, Place, Reason, Status } from './abi'
+import { Found, HeadOf, HomeMode, Place, Reason, Status } from './abi'
 import { effectNumber, lockHome, report, syncDirectory } from './effect'
 import { call, fail, failBecause, FAILED, failureReason, forgive, OK, Routine } from './frames'
 import { addEntry, entryAt, entryCount, entryName, entryNameBytes, NONE, resetTable, STATE } from './layer-table'
@@ -72,14 +72,14 @@ export function scanHome(phase: i32, value: i32): i32 {
 /** The entries grow while the chains are followed: each layer comes once, however many chains it is in. */
 function readNextHead(): i32 {
   while (index < entryCount && entryAt(index).format == STATE) index++
-  if (index < entryCount) return readHeadOf(entryName(index), 0, false, Phase.HEAD_READ)
+  if (index < entryCount) return readHeadOf(entryName(index), 0, HeadOf.ANY, Phase.HEAD_READ)
   index = 0
   return findDepths()
 }
 
 function judge(status: i32): i32 {
   const verdict = judgeHead(entryName(index), status)
-  if (verdict == AGAIN) return readHeadOf(entryName(index), headNeededBytes, false, Phase.HEAD_READ)
+  if (verdict == AGAIN) return readHeadOf(entryName(index), headNeededBytes, HeadOf.ANY, Phase.HEAD_READ)
   if (verdict != OK) return unreadable(failureReason, Phase.HEAD_REPORTED)
   entryAt(index).sizeBytes = headSizeBytes
   if (headBacking != 0) {

@@ -15,7 +15,7 @@ import { prepare } from './prepare-overlay'
 import { addSnapshot, findSnapshot, needRoom, NOWHERE } from './snapshots'
 import { box, failInput, isActive, needName } from './state'
 import { takeBoxes } from './take-box'
-import { chainSizeBytes, needChainRoom, verify } from './verify-chain'
+import { chainSizeBytes, needChainRoom, verify, verifyAnew } from './verify-chain'
 
 let boxId: usize = 0
 let boxIdBytes: u32 = 0
@@ -88,7 +88,7 @@ export function snapshotRestore(phase: i32, value: i32): i32 {
 }
 
 function verifySnapshot(): i32 {
-  return verify(snapshotAt(box, index).layer, Phase.VERIFIED)
+  return verifyAnew(snapshotAt(box, index).layer, Phase.VERIFIED)
 }
 
 function commitRestored(): i32 {

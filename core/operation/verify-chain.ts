@@ -3,15 +3,16 @@
 //
 //   READ_HEAD top ── backs on P ──> READ_HEAD P ── ... ──> base
 //
-// Below the top a host may answer with heads it remembers. They may be of before a merge, when the chain was longer, so a
-// chain that is refused by them is walked once more without.
+// Below the top a host may answer with heads it remembers, where the operation stands on a disk that is in use. They may be of
+// before a merge, when the chain was longer, so a chain that is refused by them is walked once more without. A snapshot that is
+// to be used again is looked at as it is.
 
 import { isLayerName, layerFormat, LayerFormat, layerNameBytes, sameLayer } from '../id'
 import { CHAIN_LIMIT } from '../record-limits'
 import { allocate } from '../memory'
 import { Refusal } from '../qcow2/abi'
 import { Header, parseHeader } from '../qcow2/header'
-import { Reason, Status } from './abi'
+import { HeadOf, Reason, Status } from './abi'
 import { effectNumber, readHead } from './effect'
 import { call, fail, failBecause, FAILED, failureCode, forgive, OK, Routine } from './frames'
 import { fieldBytes, getBytes, getInteger } from './message'
@@ -35,9 +36,17 @@ export function resetChain(): void {
   header = changetype<Header>(0)
 }
 
-/** Verifies the chain whose top is `top`. */
+/** Verifies the chain whose top is `top`, the live layer of a box. */
 export function verify(top: usize, next: i32): i32 {
   start = top
+  fromMemory = true
+  return call(Routine.VERIFY_CHAIN, next)
+}
+
+/** The same for the layer of a snapshot, each layer as it is now. */
+export function verifyAnew(top: usize, next: i32): i32 {
+  start = top
+  fromMemory = false
   return call(Routine.VERIFY_CHAIN, next)
 }
 
@@ -45,7 +54,6 @@ export function verifyChain(phase: i32, value: i32): i32 {
   if (phase == 0) {
     if (layers == 0) layers = allocate(CHAIN_LIMIT * sizeof<usize>())
     if (layers == 0) return fail(Status.LIMIT, Reason.OUT_OF_MEMORY, 0, 0, 0)
-    fromMemory = true
     return walk()
   }
   const result = goDown(value)
@@ -71,7 +79,7 @@ function isDoubtful(result: i32): bool {
 
 function goDown(value: i32): i32 {
   const verdict = judgeHead(at, value)
-  if (verdict == AGAIN) return readHeadOf(at, headNeededBytes, false, 1)
+  if (verdict == AGAIN) return readHeadOf(at, headNeededBytes, HeadOf.ANY, 1)
   if (verdict != OK) return FAILED
   if (chainLength == 0) chainSizeBytes = headSizeBytes
   store<usize>(layers + <usize>chainLength * sizeof<usize>(), at)
@@ -93,15 +101,15 @@ export function needChainRoom(): i32 {
 function look(layer: usize): i32 {
   at = layer
   // What lies below the top is frozen: its header changes by merging alone, which keeps its size and shortens its chain.
-  return readHeadOf(layer, 0, fromMemory && chainLength > 0, 1)
+  return readHeadOf(layer, 0, chainLength == 0 ? HeadOf.ANY : fromMemory ? HeadOf.KNOWN : HeadOf.DEEPER, 1)
 }
 
 let askedBytes: u32 = 0
 
 /** READ_HEAD of a layer: so many bytes, or 0 for as many as are read at first. Of a raw one its length is all there is to know. */
-export function readHeadOf(layer: usize, bytes: u32, deeper: bool, next: i32): i32 {
+export function readHeadOf(layer: usize, bytes: u32, known: i32, next: i32): i32 {
   askedBytes = layerFormat(layer) == LayerFormat.RAW ? 0 : bytes == 0 ? HEAD_BYTES : bytes
-  return readHead(layer, layerNameBytes(layer), askedBytes, deeper, next)
+  return readHead(layer, layerNameBytes(layer), askedBytes, known, next)
 }
 
 /** What `judgeHead` answers when more of the file has to be read: `headNeededBytes` from its start. */

@@ -84,6 +84,13 @@ export const HomeMode = {
   EXCLUSIVE: 1,
 } as const
 
+/** What is known of a layer whose head is read: it may change; it is frozen, and an answer of before will do; it is frozen, and read anew. */
+export const HeadOf = {
+  ANY: 0,
+  KNOWN: 1,
+  DEEPER: 2,
+} as const
+
 export const MachineState = {
   NONE: 0,
   RUNNING: 1,

@@ -1,6 +1,7 @@
 // Heads of frozen layers, kept from operation to operation, so that a snapshot on a long chain does not read the whole chain
 // again. Such a head changes by merging alone, which keeps the layer's size and only shortens its chain: what is remembered
-// names the same disk, at most through more layers than it has by now; the core reads anew what is refused for that.
+// names the same disk, at most through more layers than it has by now; the core reads anew what is refused for that, and what
+// it has to be sure of.
 
 import type { FileHead } from '../host.ts'
 

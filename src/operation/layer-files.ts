@@ -2,6 +2,7 @@
 
 import { BoxLiteError } from '../error.ts'
 import type { Directory, LayerFile } from '../host.ts'
+import { HeadOf } from './abi.ts'
 import type { Operation } from './operation.ts'
 import type { PerformHost } from './perform-host.ts'
 import type { MessageReader, MessageWriter } from './wire.ts'
@@ -16,14 +17,14 @@ export class LayerFiles {
     this.#host = host
   }
 
-  /** Answers the file's length and its first bytes; of a layer deeper in a chain what is remembered will do. Else it is forgotten. */
-  async readHead(name: string, lengthBytes: number, deeper: boolean, answer: MessageWriter): Promise<void> {
+  /** Answers the file's length and its first bytes. What is known of the layer (`HeadOf`) says whether they may be, and are, remembered. */
+  async readHead(name: string, lengthBytes: number, of: number, answer: MessageWriter): Promise<void> {
     const memory = this.#host.heads
-    if (!deeper) memory?.forget(name)
+    if (of !== HeadOf.KNOWN) memory?.forget(name)
     let head = memory?.get(name) ?? null
     if (head === null) {
       head = await this.#host.store.readLayerHead(name, lengthBytes)
-      if (deeper) memory?.put(name, head)
+      if (of !== HeadOf.ANY) memory?.put(name, head)
     }
     answer.number(head.fileBytes).bytes(head.bytes)
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { HeadMemory } from '../../src/operation/head-memory.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
-import { chainOf, Home, id, layer, makeBox, snapshotCreate, snapshotRestore } from './operation-home.ts'
+import { chainOf, clone, Home, id, layer, makeBox, snapshotCreate, snapshotRestore } from './operation-home.ts'
 
 const opened = (home: Home): number => home.faults.names.filter((name) => name === 'store.readLayerHead').length
 
@@ -31,6 +31,33 @@ describe('remembered heads', () => {
     const home = await longChain(heads)
     home.memory.layers.delete(layer(121))
     await expect(home.run(snapshotRestore(600, 's11'), { heads })).rejects.toMatchObject({ code: 'corrupt', facts: { reason: 'layer_missing' } })
+  })
+
+  it('do not hide from a restore or a clone of a snapshot that a layer deep below it is missing, cut or no image', async () => {
+    const damage: readonly ((home: Home, name: string) => void)[] = [
+      (home, name) => home.memory.layers.delete(name),
+      (home, name) => home.memory.layers.set(name, { pages: new Map(), lengthBytes: 0 }),
+    ]
+    for (const harm of damage) {
+      const heads = new HeadMemory()
+      const home = await longChain(heads)
+      harm(home, layer(105))
+      await expect(home.run(snapshotRestore(600, 's11'), { heads })).rejects.toMatchObject({ code: 'corrupt' })
+      await expect(home.run(clone(610, 's11'), { heads })).rejects.toMatchObject({ code: 'corrupt' })
+      // Those above were read anew and are known again.
+      home.faults.names.length = 0
+      await expect(home.run(snapshotRestore(620, 's11'), { heads })).rejects.toMatchObject({ code: 'corrupt' })
+      expect(opened(home)).toBeGreaterThan(5)
+    }
+  })
+
+  it('are known again after a restore that read them', async () => {
+    const heads = new HeadMemory()
+    const home = await longChain(new HeadMemory())
+    await home.run(snapshotRestore(600, 's19'), { heads })
+    home.faults.names.length = 0
+    await home.run(snapshotCreate(610, 'after'), { heads })
+    expect(opened(home)).toBe(2)
   })
 
   it('of layers that someone else merged still lead to the same disk', async () => {
