@@ -24,6 +24,19 @@ export async function openHome(files: FileSystem, nonce: string): Promise<void> 
     const kind = await files.kind(name)
     if (kind !== 'directory') throw damagedHome(files.location, name, kind === null ? 'is missing' : 'is not a directory')
   }
+  await removeLeftovers(files)
+}
+
+/** Takes away what processes left that died while they made the home. One that is still at it finds the home made. */
+async function removeLeftovers(files: FileSystem): Promise<void> {
+  for (const name of (await files.list('')).filter(isFormatTemporary)) {
+    try {
+      await files.unlink(name)
+    } catch (error) {
+      // Someone else took it away, or nobody can: it hinders nobody.
+      if (!isBoxLiteError(error)) throw error
+    }
+  }
 }
 
 async function createHome(files: FileSystem, nonce: string): Promise<void> {
@@ -51,13 +64,22 @@ async function createHome(files: FileSystem, nonce: string): Promise<void> {
     } finally {
       await file.close()
     }
-    await files.rename(temporary, 'format')
+    await publish(files, temporary)
   } catch (error) {
     // The error that brought us here is the one to tell; a file that stays hinders nobody.
     await files.unlink(temporary).catch(() => undefined)
     throw error
   }
   await files.syncDirectory('')
+}
+
+async function publish(files: FileSystem, temporary: string): Promise<void> {
+  try {
+    await files.rename(temporary, 'format')
+  } catch (error) {
+    // Another process has made the home meanwhile, and tidied up.
+    if (!isBoxLiteError(error, 'not_found') || (await files.readFile('format', FORMAT_LIMIT_BYTES)) === null) throw error
+  }
 }
 
 /** A `format` that was being written when its process died. */

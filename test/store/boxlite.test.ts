@@ -101,4 +101,18 @@ describe('the package on Node', () => {
     await lite.close()
     await rm(directory, { recursive: true })
   })
+
+  it('has a home, and locks on it, at a path far longer than a socket may have', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'boxlite-api-'))
+    const homeDir = join(directory, ...Array.from({ length: 15 }, () => 'd'.repeat(200)))
+    const [one, other] = [await BoxLite.open({ homeDir }), await BoxLite.open({ homeDir })]
+    const disk = await (await one.create({ name: 'web', diskSizeGb: 2 ** -10 })).disk()
+    const box = (await other.get('web'))!
+    await expect(box.snapshot.create('clean')).rejects.toSatisfy((error) => isBoxLiteError(error, 'busy'))
+    await disk.close()
+    await one.close()
+    expect((await box.snapshot.create('clean')).name).toBe('clean')
+    await other.close()
+    await rm(directory, { recursive: true })
+  })
 })

@@ -136,6 +136,7 @@ describe('a home on node:fs', () => {
     const store = await open()
     expect(await store.list('layers')).toEqual([])
     expect(await readFile(join(home, 'format'), 'utf8')).toBe('boxlite home 1\n')
+    expect((await readdir(home)).sort()).toEqual(['boxes', 'format', 'images', 'layers', 'states'])
   })
 
   it('is not made in a directory that holds something else', async () => {
