@@ -24,8 +24,17 @@ import { answers, HELD, listen, SOON } from './socket.ts'
 
 const TRYING = 't'
 
-/** `directory` is short (a socket's path ends at 104 bytes); it is made where it is missing and must be the caller's own. */
+/** Longest path of a socket on the systems that have the shortest (macOS), in bytes; Node cuts a longer one off and says nothing. */
+const SOCKET_PATH_LIMIT_BYTES = 103
+/** `/<latch>.<token>` */
+const NAME_BYTES = 1 + 40 + 1 + 16
+
+/** `directory` is short, at most 45 bytes, else `limit`; it is made where it is missing and must be the caller's own. */
 export function createDirectoryLatches(home: string, directory: string): Latches {
+  const longest = SOCKET_PATH_LIMIT_BYTES - NAME_BYTES
+  if (Buffer.byteLength(directory) > longest) {
+    throw new BoxLiteError('limit', `Cannot keep locks in ${directory}: its path is longer than ${longest} bytes`, { facts: { directory } })
+  }
   return {
     async take(name, answer) {
       await claim(directory)

@@ -14,7 +14,8 @@ let directory: string
 let home: string
 let children: Child[]
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'boxlite-lock-'))
+  // Short: the path of a socket has little room.
+  directory = await mkdtemp(join(tmpdir(), 'l-'))
   home = directory
   children = []
 })
@@ -191,6 +192,12 @@ describe('a directory of latches', () => {
     expect((await readdir(join(directory, 'locks'))).length).toBe(1)
     await (await latches.take('x'))!.release()
     expect(await readdir(join(directory, 'locks'))).toEqual([])
+  })
+
+  it('is refused where its path would be cut off without a word, and everyone would have it', async () => {
+    const long = join(directory, 'x'.repeat(45))
+    expect(() => createDirectoryLatches(home, long)).toThrow(expect.objectContaining({ code: 'limit' }))
+    expect(await readdir(directory)).toEqual([])
   })
 
   it('is not one that somebody else could have planted', async () => {

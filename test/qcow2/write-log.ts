@@ -1,14 +1,15 @@
 // What a crash may leave of a disk that was written: everything that was synced, and of what was
 // written since, any part.
 
-import type { LayerFile } from '../../src/host.ts'
+import { ReadOnlyFile } from '../core/qcow2/read-only-file.ts'
 import type { LogEntry } from '../core/qcow2/recording-file.ts'
 
 /** A file of bytes in memory that is only read. */
-export class BytesFile implements LayerFile {
+export class BytesFile extends ReadOnlyFile {
   readonly bytes: Uint8Array
 
   constructor(bytes: Uint8Array) {
+    super()
     this.bytes = bytes
   }
 
@@ -21,20 +22,6 @@ export class BytesFile implements LayerFile {
   async size(): Promise<number> {
     return this.bytes.length
   }
-
-  write(): Promise<void> {
-    return Promise.reject(new Error('a file for reading is written'))
-  }
-
-  truncate(): Promise<void> {
-    return this.write()
-  }
-
-  sync(): Promise<void> {
-    return this.write()
-  }
-
-  async close(): Promise<void> {}
 }
 
 /** One state of the file after a crash. */

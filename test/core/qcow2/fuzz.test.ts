@@ -11,6 +11,7 @@ import { isBoxLiteError } from '../../../src/error.ts'
 import type { LayerFile } from '../../../src/host.ts'
 import { count } from '../../counts.ts'
 import { PlainImage } from './plain-image.ts'
+import { ReadOnlyFile } from './read-only-file.ts'
 
 const images = await Promise.all([
   PlainImage.create(),
@@ -23,11 +24,12 @@ const images = await Promise.all([
 const READ_LIMIT = 20_000
 
 /** Counts what is read of a file, and stops whoever reads without end. */
-class CountedFile implements LayerFile {
+class CountedFile extends ReadOnlyFile {
   readonly #file: LayerFile
   reads = 0
 
   constructor(file: LayerFile) {
+    super()
     this.#file = file
   }
 
@@ -39,20 +41,6 @@ class CountedFile implements LayerFile {
   size(): Promise<number> {
     return this.#file.size()
   }
-
-  write(): Promise<void> {
-    return Promise.reject(new Error('a file for reading is written'))
-  }
-
-  truncate(): Promise<void> {
-    return this.write()
-  }
-
-  sync(): Promise<void> {
-    return this.write()
-  }
-
-  async close(): Promise<void> {}
 }
 
 /** Lets pass what is refused in the proper way. */

@@ -1,0 +1,33 @@
+// All temporary files of a run are in one directory, which goes when the run ends. One that was killed leaves its directory to
+// the next: the name says which process made it.
+
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Vitest calls it before its workers, which inherit where temporary files belong, and calls what it returns at the end. */
+export default function setup(): () => void {
+  const above = tmpdir()
+  for (const name of readdirSync(above)) {
+    const owner = /^boxlite-([0-9]+)-/.exec(name)?.[1]
+    if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(above, name), { recursive: true, force: true })
+  }
+  const scratch = mkdtempSync(join(above, `boxlite-${process.pid}-`))
+  const before = process.env['TMPDIR']
+  process.env['TMPDIR'] = scratch
+  return () => {
+    if (before === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = before
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // Someone else's process is a process, and its files are not ours to take away.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
