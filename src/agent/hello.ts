@@ -1,5 +1,6 @@
 // The beginning of a session: the host's HELLO, and the search for the agent's answer in whatever the channel holds.
 
+import { joinBytes } from '../join-bytes.ts'
 import { Fields } from './fields.ts'
 import { encodeFrame, FrameParser, Violation, type FrameSink } from './frame.ts'
 import { FrameType, Protocol } from './protocol.ts'
@@ -18,8 +19,8 @@ export interface AgentHello {
 /** What begins a session: on a channel that somebody used, first what ends whatever they left half said. */
 export function openingBytes(nonce: Uint8Array, fresh: boolean): Uint8Array {
   const versions = new Uint8Array([Protocol.VERSION & 0xff, Protocol.VERSION >> 8, Protocol.VERSION & 0xff, Protocol.VERSION >> 8])
-  const hello = encodeFrame(FrameType.HELLO, 0, joined(MAGIC, nonce, versions))
-  return fresh ? hello : joined(new Uint8Array(Protocol.RESYNC_BYTES).fill(0xff), hello)
+  const hello = encodeFrame(FrameType.HELLO, 0, joinBytes(MAGIC, nonce, versions))
+  return fresh ? hello : joinBytes(new Uint8Array(Protocol.RESYNC_BYTES).fill(0xff), hello)
 }
 
 /** Reads the payload of an agent's HELLO. */
@@ -46,12 +47,12 @@ export class HelloHunter {
 
   constructor(nonce: Uint8Array, sink: FrameSink) {
     this.#parser = new FrameParser(sink)
-    this.#pattern = joined(new Uint8Array([FrameType.HELLO, 0, 0, 0]), nonce)
+    this.#pattern = joinBytes(new Uint8Array([FrameType.HELLO, 0, 0, 0]), nonce)
   }
 
   push(chunk: Uint8Array): void {
     if (this.#found) return this.#parser.push(chunk)
-    const bytes = joined(this.#tail, chunk)
+    const bytes = joinBytes(this.#tail, chunk)
     const at = find(bytes, this.#pattern, LENGTH_BYTES)
     if (at < 0) {
       this.#tail = bytes.slice(Math.max(0, bytes.length - this.#pattern.length - LENGTH_BYTES + 1))
@@ -73,14 +74,4 @@ function find(bytes: Uint8Array, pattern: Uint8Array, from: number): number {
     if (pattern.every((byte, index) => bytes[at + index] === byte)) return at
   }
   return -1
-}
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }

@@ -1,6 +1,6 @@
 // Who may open a stream now: the agent has a limit, and callers beyond it wait for their turn.
 
-import { BoxLiteError } from '../error.ts'
+import { aborted } from './aborted.ts'
 import { deferred, type Deferred } from './deferred.ts'
 
 export class Slots {
@@ -46,9 +46,4 @@ export class Slots {
     this.#error = error
     for (const turn of this.#waiting.splice(0)) turn.reject(error)
   }
-}
-
-/** The error of a call that its caller ended. */
-export function aborted(signal: AbortSignal | undefined, facts: Readonly<Record<string, unknown>> = {}): BoxLiteError {
-  return new BoxLiteError('aborted', 'The call was aborted', { cause: signal?.reason, facts })
 }

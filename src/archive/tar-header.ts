@@ -9,7 +9,7 @@ import { BoxLiteError } from '../error.ts'
 /** Headers, and the padding of what follows them, come in units of so many bytes. */
 export const BLOCK_BYTES = 512
 
-/** What a header says. */
+/** What a header says that tells files apart. */
 export interface TarHeader {
   readonly name: string
   readonly sizeBytes: number
@@ -17,26 +17,50 @@ export interface TarHeader {
   readonly type: string
 }
 
-const OCTAL_SIZE_LIMIT = 8 ** 11
+/** Everything that a header says. */
+export interface TarFields extends TarHeader {
+  /** Permission bits. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  /** Seconds since 1970; a whole number. */
+  readonly modifiedSeconds: number
+  /** What a link leads to; empty for everything else. */
+  readonly linkName: string
+  readonly deviceMajor: number
+  readonly deviceMinor: number
+}
 
 /** The header of a regular file: mode 0644, owner 0, time 0, so that the same members give the same bytes. */
 export function encodeTarHeader(name: string, sizeBytes: number): Uint8Array {
+  const rest = { mode: 0o644, uid: 0, gid: 0, modifiedSeconds: 0, linkName: '', deviceMajor: 0, deviceMinor: 0 }
+  return encodeTarFields({ name, sizeBytes, type: '0', ...rest })
+}
+
+/** Any header. A name or a link of more than 100 bytes is cut: a pax header in front has to say it. */
+export function encodeTarFields(fields: TarFields): Uint8Array {
   const block = new Uint8Array(BLOCK_BYTES)
-  putText(block, 0, name)
-  putText(block, 100, '0000644')
-  putText(block, 108, '0000000')
-  putText(block, 116, '0000000')
-  if (sizeBytes < OCTAL_SIZE_LIMIT) putText(block, 124, sizeBytes.toString(8).padStart(11, '0'))
-  else {
-    block[124] = 0x80
-    new DataView(block.buffer).setBigUint64(128, BigInt(sizeBytes))
+  putText(block, 0, fields.name, 100)
+  putNumber(block, 100, 8, fields.mode)
+  putNumber(block, 108, 8, fields.uid)
+  putNumber(block, 116, 8, fields.gid)
+  putNumber(block, 124, 12, fields.sizeBytes)
+  putNumber(block, 136, 12, fields.modifiedSeconds)
+  putText(block, 156, fields.type, 1)
+  putText(block, 157, fields.linkName, 100)
+  putText(block, 257, 'ustar', 6)
+  putText(block, 263, '00', 2)
+  if (fields.type === '3' || fields.type === '4') {
+    putNumber(block, 329, 8, fields.deviceMajor)
+    putNumber(block, 337, 8, fields.deviceMinor)
   }
-  putText(block, 136, '00000000000')
-  block[156] = 0x30
-  putText(block, 257, 'ustar')
-  putText(block, 263, '00')
-  putText(block, 148, `${checksum(block).toString(8).padStart(6, '0')}\0 `)
+  sealTarHeader(block)
   return block
+}
+
+/** Writes the checksum of a header, whose other fields are set. */
+export function sealTarHeader(block: Uint8Array): void {
+  putText(block, 148, `${checksum(block).toString(8).padStart(6, '0')}\0 `, 8)
 }
 
 /** Reads a header; `corrupt` where its checksum, its magic or a number is wrong. */
@@ -52,6 +76,22 @@ export function decodeTarHeader(block: Uint8Array): TarHeader {
     name: prefix === '' ? name : `${prefix}/${name}`,
     sizeBytes: takeNumber(block, 124, 12),
     type: flag === 0 ? '0' : String.fromCharCode(flag),
+  }
+}
+
+/** Reads all of a header; `corrupt` as `decodeTarHeader`. */
+export function decodeTarFields(block: Uint8Array): TarFields {
+  const header = decodeTarHeader(block)
+  const device = header.type === '3' || header.type === '4'
+  return {
+    ...header,
+    mode: takeNumber(block, 100, 8) & 0o7777,
+    uid: takeNumber(block, 108, 8),
+    gid: takeNumber(block, 116, 8),
+    modifiedSeconds: takeTime(block),
+    linkName: takeText(block, 157, 100),
+    deviceMajor: device ? takeNumber(block, 329, 8) : 0,
+    deviceMinor: device ? takeNumber(block, 337, 8) : 0,
   }
 }
 
@@ -86,8 +126,25 @@ function checksum(block: Uint8Array): number {
   return sum
 }
 
-function putText(block: Uint8Array, at: number, text: string): void {
-  new TextEncoder().encodeInto(text, block.subarray(at))
+/** The time of a change, which alone may be before 1970: GNU writes it as a negative number in base 256. */
+function takeTime(block: Uint8Array): number {
+  if (block[136] !== 0xff) return takeNumber(block, 136, 12)
+  return Number(new DataView(block.buffer, block.byteOffset).getBigInt64(140))
+}
+
+/** Writes a number as octal digits, and where these do not hold it as GNU does: in base 256, big-endian. */
+export function putNumber(block: Uint8Array, at: number, length: number, value: number): void {
+  if (value >= 0 && value < 8 ** (length - 1)) return putText(block, at, value.toString(8).padStart(length - 1, '0'), length)
+  let rest = BigInt(value)
+  for (let index = length - 1; index > 0; index--) {
+    block[at + index] = Number(rest & 0xffn)
+    rest >>= 8n
+  }
+  block[at] = value < 0 ? 0xff : 0x80
+}
+
+function putText(block: Uint8Array, at: number, text: string, length: number): void {
+  new TextEncoder().encodeInto(text, block.subarray(at, at + length))
 }
 
 function takeText(block: Uint8Array, at: number, length: number): string {

@@ -1,6 +1,6 @@
 // The form in which a caller wants output: text, decoded across the borders of chunks, or the bytes themselves.
 
-import type { KeptBytes } from './kept-bytes.ts'
+import type { KeptBytes } from '../kept-bytes.ts'
 
 /** Turns one output, chunk by chunk, into what the caller wants; null where there is nothing yet. */
 export interface Decoder<T> {

@@ -1,10 +1,10 @@
 // A command that runs in a box: to be awaited, iterated, read and written as it goes, or left alone.
 
+import { aborted } from '../agent/aborted.ts'
 import type { AgentStream, StreamResult } from '../agent/agent-stream.ts'
 import { deferred, type Deferred } from '../agent/deferred.ts'
 import { StreamKind } from '../agent/protocol.ts'
 import type { AgentSession } from '../agent/session.ts'
-import { aborted } from '../agent/slots.ts'
 import { within } from '../agent/within.ts'
 import { BoxLiteError, isBoxLiteError } from '../error.ts'
 import type { Encoding } from './encoding.ts'

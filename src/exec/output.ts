@@ -3,7 +3,7 @@
 
 import type { ReceiveChannel } from '../agent/receive-channel.ts'
 import { BoxLiteError } from '../error.ts'
-import { KeptBytes } from './kept-bytes.ts'
+import { KeptBytes } from '../kept-bytes.ts'
 
 /** Where an output goes as it comes. `give` resolves when the next bytes are welcome. */
 export interface OutputReader {

@@ -1,5 +1,4 @@
 // The client and the agent, each as it ships, with nothing but a socket between them.
-import { describe, it } from 'vitest'
 import { AgentSession } from '../../src/agent/session.ts'
 import type { ExecOptions } from '../../src/exec/exec-options.ts'
 import { startExec, startShell } from '../../src/exec/exec.ts'
@@ -28,5 +27,4 @@ async function open(): Promise<Opened<ExecSubject>> {
   }
 }
 
-if (refusal === null) execSuite('a native agent', open)
-else describe('exec on a native agent', () => it('runs commands', (context) => context.skip(refusal)))
+execSuite('a native agent', open, refusal)

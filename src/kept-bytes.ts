@@ -1,4 +1,4 @@
-// The beginning of an output, as much of it as may be kept.
+// Bytes that come in pieces, kept as one array up to a limit.
 
 const FIRST_BYTES = 1024
 

@@ -1,0 +1,89 @@
+// What the calls of `box.files` take. Paths are absolute paths in the box.
+
+export interface FileOptions {
+  /** Ends the call with `aborted`. */
+  readonly signal?: AbortSignal
+}
+
+export interface ReadOptions extends FileOptions {
+  /** Where to begin, in bytes. */
+  readonly offset?: number
+  /** How many bytes to read; by default all. */
+  readonly length?: number
+}
+
+export interface ReadWholeOptions extends ReadOptions {
+  /** Refuses with `limit` what is longer; by default 256 MiB. */
+  readonly maxBytes?: number
+}
+
+export interface WriteOptions extends FileOptions {
+  /** Permission bits. By default 0644 for a new file; one that exists keeps its own. */
+  readonly mode?: number
+  /** Owner, as `user` of `exec`. */
+  readonly user?: string
+  /** Adds to the end of the file. */
+  readonly append?: boolean
+  /** Refuses with `already_exists` where there is something by that name. */
+  readonly exclusive?: boolean
+}
+
+export interface StatOptions extends FileOptions {
+  /** Says what a link leads to; by default true. */
+  readonly followLinks?: boolean
+}
+
+export interface MakeDirectoryOptions extends FileOptions {
+  /** Makes the directories above it too, and is content with one that exists. */
+  readonly recursive?: boolean
+  /** Permission bits; by default 0755. */
+  readonly mode?: number
+  readonly user?: string
+}
+
+export interface RemoveFileOptions extends FileOptions {
+  /** Removes a directory with all that is in it. */
+  readonly recursive?: boolean
+  /** Is content with what is not there. */
+  readonly force?: boolean
+}
+
+/** How far a copy is. */
+export interface FilesProgress {
+  readonly stage: 'copyIn' | 'copyOut'
+  readonly doneBytes: number
+  /** Null where nobody knows. */
+  readonly totalBytes: number | null
+}
+
+export interface CopyFilesOptions extends FileOptions {
+  /** Keeps numeric owners; by default what is copied in is root's, what is copied out the program's. */
+  readonly ownership?: boolean
+  readonly onProgress?: (progress: FilesProgress) => void
+}
+
+export interface CopyInOptions extends CopyFilesOptions {
+  /** `tar`: the source is a tar, to be unpacked in the directory that the path names. By default it is the content of a file. */
+  readonly format?: 'file' | 'tar'
+  /** Permission bits of a file that is made of bytes; by default 0644. */
+  readonly mode?: number
+}
+
+export interface CopyOutOptions extends CopyFilesOptions {
+  /** Where the path names a link, copies what it leads to. Links beneath it are copied as links. */
+  readonly followLinks?: boolean
+}
+
+/** Something that was left out of a copy. */
+export interface Skipped {
+  readonly path: string
+  /** One sentence. */
+  readonly reason: string
+}
+
+export interface CopyReport {
+  /** Files, directories and links that were copied. */
+  readonly entries: number
+  /** What stayed behind: sockets, pipes and devices, names that are not UTF-8. */
+  readonly skipped: readonly Skipped[]
+}
