@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "archives.h"
 #include "bytes.h"
 #include "exec.h"
 #include "files.h"
@@ -47,6 +48,8 @@ static const struct kind {
   {KIND_RENAME, JOB, files_rename, JOB_REPORT_ONLY, {NEEDS(1, FIELD_TEXT, path), NEEDS(2, FIELD_TEXT, target)}},
   {KIND_CHANGE_MODE, JOB, files_change_mode, JOB_REPORT_ONLY, {NEEDS(1, FIELD_TEXT, path), NEEDS(2, FIELD_U32, mode)}},
   {KIND_CHANGE_OWNER, JOB, files_change_owner, JOB_REPORT_ONLY, {NEEDS(1, FIELD_TEXT, path), NEEDS(2, FIELD_TEXT, user)}},
+  {KIND_EXTRACT, JOB, archive_extract, JOB_INPUT, {NEEDS(1, FIELD_TEXT, path), TAKES(2, FIELD_U32, flags)}},
+  {KIND_ARCHIVE, JOB, archive_create, JOB_OUTPUT, {NEEDS(1, FIELD_TEXT, path), TAKES(2, FIELD_U32, flags)}},
   {KIND_FREEZE, JOB, freeze_run, JOB_REPORT_ONLY, {{0}}},
   {KIND_THAW, AT_ONCE, NULL, JOB_REPORT_ONLY, {{0}}},
   {KIND_SET_CLOCK, AT_ONCE, machine_set_clock, JOB_REPORT_ONLY, {NEEDS(1, FIELD_U64, time_ns)}},
