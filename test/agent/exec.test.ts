@@ -127,7 +127,8 @@ describe('an exec', () => {
 
   it('runs on a terminal, which knows its size and hears of a new one', async () => {
     const terminal = [5, Buffer.concat([u16(91), u16(33)])] as const
-    test.session.exec(1, ['/bin/sh', '-c', 'stty size; trap "stty size; exit 3" WINCH; echo ready; while :; do sleep 0.01; done'], [terminal, [6, u32(3)]])
+    const script = 'stty size; trap "stty size; exit 3" WINCH; echo ready; while :; do sleep 0.01; done'
+    test.session.exec(1, ['/bin/sh', '-c', script], [terminal, [6, u32(3)]])
     let seen = ''
     while (!seen.includes('ready')) seen += String((await test.session.next(FrameType.DATA1, 1)).payload)
     test.session.send(FrameType.RESIZE, 1, Buffer.concat([u16(120), u16(40)]))
@@ -139,7 +140,8 @@ describe('an exec', () => {
 
   it('ends the input of a terminal with its end-of-file character', async () => {
     const terminal = [5, Buffer.concat([u16(80), u16(24)])] as const
-    test.session.exec(1, ['/bin/sh', '-c', 'stty -echo; echo ready; cat; tty -s && echo a terminal; echo $TERM'], [terminal, [6, u32(3)]])
+    const script = 'stty -echo; echo ready; cat; tty -s && echo a terminal; echo $TERM'
+    test.session.exec(1, ['/bin/sh', '-c', script], [terminal, [6, u32(3)]])
     await test.session.next(FrameType.DATA1, 1)
     test.session.data(1, 'typed\n')
     test.session.end(1)
@@ -159,7 +161,10 @@ describe('an exec', () => {
 
   it('becomes the user it was given: by name, by number, with a group', async (ctx) => {
     if (process.getuid!() !== 0) ctx.skip('only root can become somebody else')
-    const who = async (user: string): Promise<string> => String((await test.session.run(1, ['/bin/sh', '-c', 'id -u; id -g; echo $HOME $USER'], [[4, user]])).outputs[0])
+    const who = async (user: string): Promise<string> => {
+      const outcome = await test.session.run(1, ['/bin/sh', '-c', 'id -u; id -g; echo $HOME $USER'], [[4, user]])
+      return String(outcome.outputs[0])
+    }
     expect(await who('daemon')).toBe('1\n1\n/usr/sbin daemon\n')
     expect(await who('1')).toBe('1\n1\n/usr/sbin daemon\n')
     expect(await who('daemon:tty')).toBe('1\n5\n/usr/sbin daemon\n')
@@ -169,7 +174,8 @@ describe('an exec', () => {
   it('drops input that nobody reads, and gives its credit back', async () => {
     test.session.exec(1, ['/bin/sh', '-c', 'exec <&-; echo closed; sleep 1000'], [withInput])
     await test.session.next(FrameType.DATA1, 1)
-    for (let sent = 0; sent < Protocol.WINDOW_BYTES; sent += Protocol.MAX_PAYLOAD_BYTES) test.session.data(1, Buffer.alloc(Protocol.MAX_PAYLOAD_BYTES))
+    const piece = Buffer.alloc(Protocol.MAX_PAYLOAD_BYTES)
+    for (let sent = 0; sent < Protocol.WINDOW_BYTES; sent += piece.length) test.session.data(1, piece)
     let given = 0
     while (given < Protocol.WINDOW_BYTES) given += (await test.session.next(FrameType.WINDOW, 1)).payload.readUInt32LE(1)
     test.session.send(FrameType.CANCEL, 1)
@@ -179,9 +185,10 @@ describe('an exec', () => {
   it('holds no more of its input than the window, and none of it is lost', async () => {
     test.session.exec(1, ['/bin/sh', '-c', 'read go; wc -c'], [withInput])
     test.session.data(1, 'go\n')
-    for (let sent = 3; sent < Protocol.WINDOW_BYTES; sent += 32_765) test.session.data(1, Buffer.alloc(Math.min(32_765, Protocol.WINDOW_BYTES - sent), 1))
+    const rest = Buffer.alloc(Protocol.WINDOW_BYTES - 3, 1)
+    for (let sent = 0; sent < rest.length; sent += 32_765) test.session.data(1, rest.subarray(sent, sent + 32_765))
     test.session.end(1)
-    expect(String((await test.session.finish(1)).outputs[0]).trim()).toBe(String(Protocol.WINDOW_BYTES - 3))
+    expect(String((await test.session.finish(1)).outputs[0]).trim()).toBe(String(rest.length))
   })
 
   it('takes arguments and variables as bytes, up to a frame', async () => {

@@ -18,7 +18,8 @@ describe('files', () => {
 
   async function write(list: readonly Field[], bytes: Uint8Array): Promise<Outcome> {
     test.session.open(9, StreamKind.WRITE_FILE, list)
-    for (let sent = 0; sent < bytes.length; sent += Protocol.MAX_PAYLOAD_BYTES) test.session.data(9, bytes.subarray(sent, sent + Protocol.MAX_PAYLOAD_BYTES))
+    const most = Protocol.MAX_PAYLOAD_BYTES
+    for (let sent = 0; sent < bytes.length; sent += most) test.session.data(9, bytes.subarray(sent, sent + most))
     test.session.end(9)
     return await test.session.finish(9)
   }
