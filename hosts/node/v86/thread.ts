@@ -6,6 +6,7 @@ import type { ToThread } from '../../v86/protocol.ts'
 import { MachineServer } from '../../v86/serve-machine.ts'
 import { nodeCodec } from '../codec.ts'
 import { createNodeFileSystem } from '../fs.ts'
+import { blockingFs } from './blocking-fs.ts'
 
 const port = parentPort!
 
@@ -17,7 +18,7 @@ const server = new MachineServer(
   {
     codec: nodeCodec,
     async openLayers(home) {
-      const files = createNodeFileSystem(await realpath(home))
+      const files = createNodeFileSystem(await realpath(home), blockingFs)
       return (name, mode) => files.open(`layers/${name}`, mode)
     },
   },
