@@ -57,7 +57,7 @@ export interface GuestManifest {
   readonly firmware: GuestFile
   readonly commandLine: string
   readonly images: readonly GuestImage[]
-  /** An empty file system that can grow to 1 TiB: images made from a tar start on it. */
+  /** An empty file system: images made from a tar start on it. */
   readonly emptyDisk: GuestDisk
   readonly recipes: readonly GuestRecipe[]
   readonly packages: readonly GuestPackage[]

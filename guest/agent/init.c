@@ -26,6 +26,9 @@
 // From the kernel's fs/ext4/ext4.h: how many blocks the file system is to have.
 #define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
 
+// From the same file: s_blocks_count_lo of the superblock, which stands at 1024.
+enum { EXT4_BLOCKS_COUNT_OFFSET = 1024 + 4 };
+
 #define NEW_ROOT "/root"
 
 enum { DEVICE_WAIT_MS = 10000, OPEN_FILES = 1024, MOST_OPEN_FILES = 524288 };
@@ -76,23 +79,45 @@ static void wait_for(const char *device) {
   }
 }
 
+// How many blocks the superblock says there are; without the feature 64bit one word of it holds them all.
+static bool blocks_now(int disk, uint64_t *blocks) {
+  uint8_t word[4];
+  if (pread(disk, word, sizeof word, EXT4_BLOCKS_COUNT_OFFSET) != sizeof word) return false;
+  *blocks = (uint64_t)word[0] | (uint64_t)word[1] << 8 | (uint64_t)word[2] << 16 | (uint64_t)word[3] << 24;
+  return true;
+}
+
+static bool remount(const char *options) {
+  return mount(NULL, NEW_ROOT, NULL, MS_REMOUNT, options) == 0;
+}
+
+// Only while the kernel believes that it will write the tables of new groups later does it not write them at once. It never does: they
+// need no zeros, and those would fill the box's own layer.
+static bool grow_to(int directory, uint64_t blocks) {
+  bool grown = remount("init_itable") && ioctl(directory, EXT4_IOC_RESIZE_FS, &blocks) == 0;
+  int error = errno;
+  bool stopped = remount("noinit_itable");
+  if (!grown) errno = error;
+  return grown && stopped;
+}
+
 // Nothing happens when the file system is as large as its disk already.
 static void grow(const char *device) {
   struct statfs root;
-  uint64_t bytes;
+  uint64_t bytes, blocks;
   int disk = open(device, O_RDONLY | O_CLOEXEC);
   int directory = open(NEW_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bool known = disk >= 0 && directory >= 0 && ioctl(disk, BLKGETSIZE64, &bytes) == 0 && fstatfs(directory, &root) == 0;
-  if (known) {
-    uint64_t blocks = bytes / (uint64_t)root.f_bsize;
-    known = ioctl(directory, EXT4_IOC_RESIZE_FS, &blocks) == 0;
+  bool done = disk >= 0 && directory >= 0 && ioctl(disk, BLKGETSIZE64, &bytes) == 0 && fstatfs(directory, &root) == 0 &&
+              blocks_now(disk, &blocks);
+  if (done) {
+    uint64_t wanted = bytes / (uint64_t)root.f_bsize;
+    if (wanted > blocks) done = grow_to(directory, wanted);
   }
-  want(known, "growing the file system");
+  want(done, "growing the file system");
   close_fd(&disk);
   close_fd(&directory);
 }
 
-// The tables of new groups need no zeros, and writing them would fill the box's own layer.
 static void mount_root(const struct words *words) {
   mkdir(NEW_ROOT, 0700);
   need(mount(words->root, NEW_ROOT, "ext4", words->read_only ? MS_RDONLY : 0, "noinit_itable,no_prefetch_block_bitmaps") == 0, words->root);

@@ -1,5 +1,5 @@
 // The builder of images, over a repository of this machine: what comes out, and what it leaves alone.
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -102,7 +102,8 @@ describe('an image that is built from packages', () => {
     expect(inside(image, 'stat /tmp')).toMatch(/Mode: {2}01777/)
     expect(inside(image, 'ls -p /usr/share/doc/needed')).toContain('copyright')
     expect(inside(image, 'ls -p /usr/share')).not.toContain('man')
-    expect(inside(image, 'stats')).toMatch(/Reserved GDT blocks: {6}63/)
+    // What makes growing cheap.
+    expect(inside(image, 'stats')).toMatch(/features:.* meta_bg [^]*Flex block group size: {4}256/)
   })
 
   it('leaves the system’s packages, architectures, sources and lists as they were', async () => {
@@ -149,8 +150,8 @@ describe('an image that is built from packages', () => {
 
 describe('a machine that lacks something', () => {
   /** A PATH on which only these tools are. */
-  function pathWith(names: readonly string[]): string {
-    const bin = join(folder, 'bin')
+  function pathWith(names: readonly string[], place = folder): string {
+    const bin = join(place, 'bin')
     mkdirSync(bin)
     for (const name of names) symlinkSync(path.split(':').map((place) => join(place, name)).find((file) => existsSync(file))!, join(bin, name))
     return bin
@@ -164,18 +165,29 @@ describe('a machine that lacks something', () => {
     expect(existsSync(join(folder, 'cache'))).toBe(false)
   })
 
-  it('where only root could install a tool gets the exact line to type', async () => {
-    const nobody = 65534
-    // The cache is theirs; the sources of the repository and Node are everybody's.
-    const cache = join(folder, 'cache')
-    mkdirSync(cache)
-    execFileSync('chmod', ['0777', folder, cache])
-    const env = { PATH: pathWith(['apt-get', 'apt-cache', 'dpkg-deb', 'flock']), BOXLITE_GUEST_CACHE: cache }
-    const { code, output } = await run([script, 'base'], env, () => {}, process.getuid!() === 0 ? nobody : undefined)
-    expect(code).toBe(1)
-    expect(output).toMatch(/Type: sudo sh -c 'apt-get update && apt-get -o DPkg::Lock::Timeout=\d+ install -y --no-install-recommends fakeroot'/)
+  it('where only root could install a tool gets the exact line to type', async (context) => {
+    const uid = process.getuid!() === 0 ? 65534 : process.getuid!()
+    if (!canRead(uid)) context.skip('this checkout can be read by root alone')
+    // Not in TMPDIR, which may be root's alone, too.
+    const place = mkdtempSync('/var/tmp/boxlite-build-image-')
+    try {
+      const cache = join(place, 'cache')
+      mkdirSync(cache)
+      execFileSync('chmod', ['0777', place, cache])
+      const env = { PATH: pathWith(['apt-get', 'apt-cache', 'dpkg-deb', 'flock'], place), BOXLITE_GUEST_CACHE: cache }
+      const { code, output } = await run([script, 'base'], env, () => {}, uid)
+      expect(code).toBe(1)
+      expect(output).toMatch(/Type: sudo sh -c 'apt-get update && apt-get -o DPkg::Lock::Timeout=\d+ install -y --no-install-recommends fakeroot'/)
+    } finally {
+      rmSync(place, { recursive: true })
+    }
   })
 })
+
+/** Whether a user may run the builder as it lies here. */
+function canRead(uid: number): boolean {
+  return spawnSync(process.execPath, ['--check', script], { uid, cwd: '/' }).status === 0
+}
 
 /** What apt and dpkg know of this machine, as far as a build could change it: paths with sizes and times, and what dpkg says. */
 function systemState(): string[] {
