@@ -38,17 +38,10 @@ const machine = [
   ...['-chardev', 'socket,id=qmp,path=../run/b/qmp.sock,server=on,wait=off', '-mon', 'chardev=qmp,mode=control'],
   ...['-chardev', 'socket,id=console,path=../run/b/console.sock,server=on,wait=off', '-serial', 'chardev:console'],
   '-blockdev',
-  `{"driver":"file","node-name":"f${baseNode}","filename":"${base}","locking":"auto","aio":"threads","read-only":true,` +
-    '"auto-read-only":false,"discard":"unmap","cache":{"direct":false,"no-flush":false}}',
+  `{"driver":"raw","node-name":"${baseNode}","read-only":true,"file":{"driver":"file","node-name":"f${baseNode}","filename":"${base}"}}`,
   '-blockdev',
-  `{"driver":"raw","node-name":"${baseNode}","file":"f${baseNode}","read-only":true,"auto-read-only":false,"discard":"unmap",` +
-    '"cache":{"direct":false,"no-flush":false}}',
-  '-blockdev',
-  `{"driver":"file","node-name":"f${topNode}","filename":"${top}","locking":"auto","aio":"threads","read-only":false,` +
-    '"auto-read-only":false,"discard":"unmap","cache":{"direct":false,"no-flush":false}}',
-  '-blockdev',
-  `{"driver":"qcow2","node-name":"${topNode}","file":"f${topNode}","backing":"${baseNode}","detect-zeroes":"unmap","read-only":false,` +
-    '"auto-read-only":false,"discard":"unmap","cache":{"direct":false,"no-flush":false}}',
+  `{"driver":"qcow2","node-name":"${topNode}","backing":"${baseNode}","discard":"unmap","detect-zeroes":"unmap",` +
+    `"file":{"driver":"file","node-name":"f${topNode}","filename":"${top}"}}`,
   ...['-device', `virtio-blk-pci,id=disk0,drive=${topNode},werror=report,rerror=report`],
   ...['-device', 'virtio-serial-pci,max_ports=2'],
   ...['-chardev', 'socket,id=agent,path=../run/b/agent.sock,server=on,wait=off'],
@@ -113,16 +106,14 @@ describe('the block nodes', () => {
   it('stand one by one, the base first, and only the top is written', () => {
     const middle = `${'5'.repeat(32)}.qcow2`
     const nodes = chainNodes([top, middle, base])
-    expect(nodes.map((node) => [node['driver'], node['node-name'], node['backing'] ?? node['file'] ?? node['filename'], node['read-only']])).toEqual([
-      ['file', `f${nodeName(base)}`, base, true],
-      ['raw', nodeName(base), `f${nodeName(base)}`, true],
-      ['file', `f${nodeName(middle)}`, middle, true],
-      ['qcow2', nodeName(middle), nodeName(base), true],
-      ['file', `f${nodeName(top)}`, top, false],
-      ['qcow2', nodeName(top), nodeName(middle), false],
+    const file = (layer: string): object => ({ driver: 'file', 'node-name': `f${nodeName(layer)}`, filename: layer })
+    expect(nodes).toEqual([
+      { driver: 'raw', 'node-name': nodeName(base), 'read-only': true, file: file(base) },
+      { driver: 'qcow2', 'node-name': nodeName(middle), backing: nodeName(base), 'read-only': true, file: file(middle) },
+      { driver: 'qcow2', 'node-name': nodeName(top), backing: nodeName(middle), discard: 'unmap', 'detect-zeroes': 'unmap', file: file(top) },
     ])
     // Told to stand on nothing: QEMU follows no name in a base's header.
-    expect(chainNodes([top])[1]).toMatchObject({ driver: 'qcow2', backing: null })
+    expect(chainNodes([top])[0]).toMatchObject({ driver: 'qcow2', backing: null })
   })
 
   it('refuse what is no chain of layers', () => {

@@ -287,12 +287,13 @@ async function command(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/cmdline`, 'latin1')).replaceAll('\0', ' ')
 }
 
-/** Puts QEMU's fault injector under a layer's file node: every flush of the file fails. */
+/** Puts QEMU's fault injector between a layer and its file: every flush of the file fails. */
 function failFlushes(word: string, layer: string): string {
-  if (!word.startsWith('{"driver":"file"') || !word.includes(layer)) return word
-  const { 'node-name': name, ...file } = JSON.parse(word) as Record<string, unknown>
-  const errors = ['flush_to_disk', 'none'].map((event) => ({ event, iotype: 'flush', errno: 5, once: false, immediately: true }))
-  return JSON.stringify({ driver: 'blkdebug', 'node-name': name, image: file, 'inject-error': errors })
+  if (!word.startsWith('{') || !word.includes(`"filename":"${layer}"`)) return word
+  const { file, ...node } = JSON.parse(word) as { file: Record<string, unknown> }
+  const { 'node-name': name, ...image } = file
+  const errors = [{ event: 'none', iotype: 'flush', errno: 5, once: false, immediately: true }]
+  return JSON.stringify({ ...node, file: { driver: 'blkdebug', 'node-name': name, image, 'inject-error': errors } })
 }
 
 async function failure(promise: Promise<unknown>): Promise<string | null> {

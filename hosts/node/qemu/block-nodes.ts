@@ -1,9 +1,13 @@
-// The disk of a machine as QEMU's block nodes: two for each layer, its file and its format, with every driver and every
-// backing node named. QEMU probes nothing, and follows no name that an image holds.
+// The disk of a machine as QEMU's block nodes: for each layer its format with its file inside, every driver and every backing
+// node named. QEMU probes nothing, and follows no name that an image holds.
 //
-//   virtio-blk -> q<top> -> q<next> -> ... -> r<base>        format nodes; the top alone may be written
+//   virtio-blk -> q<top> -> q<next> -> ... -> r<base>        the top alone may be written
 //                   |          |                 |
-//                 f<top>    f<next>           f<base>        file nodes
+//                 file       file              file
+//
+// What is not said is QEMU's default, and right: through the host's page cache, where a guest's flush becomes an fdatasync of
+// the file and nothing less; and QEMU's own locks, so that a file is not written twice at once. Each byte of a command costs
+// microseconds while the guest stands still: QEMU takes commands in byte by byte.
 //
 // A node's name is its layer's: q (qcow2) or r (raw), then the 128-bit id in base 36. So the name of the device's node says
 // which layer it writes, to any process that asks, and stays within QEMU's 31 characters.
@@ -48,34 +52,21 @@ export function chainNodes(disk: readonly string[]): BlockNode[] {
       facts: { layers: disk.length, limit: CHAIN_LIMIT_LAYERS },
     })
   }
-  const nodes: BlockNode[] = []
-  for (let depth = disk.length - 1; depth >= 0; depth--) {
-    const layer = disk[depth]!
-    const writable = depth === 0
-    nodes.push(fileNode(layer, writable), formatNode(layer, disk[depth + 1] ?? null, writable))
-  }
-  return nodes
+  return disk.map((layer, depth) => layerNode(layer, disk[depth + 1] ?? null, depth === 0)).reverse()
 }
 
-/** The two nodes of an overlay that a running machine is to be switched to: what is under it comes with the switch. */
-export function overlayNodes(layer: string): BlockNode[] {
-  return [fileNode(layer, true), formatNode(layer, null, true)]
+/** A layer: what is in its file, and the file. `backing` is the layer below; null for none, or for one that comes later. */
+export function layerNode(layer: string, backing: string | null, writable: boolean): BlockNode {
+  const file = { driver: 'file', 'node-name': fileName(layer), filename: layer }
+  return { ...formatNode(layer, backing, writable), file }
 }
 
-/** A layer's file. QEMU's own lock stays on: a file that is written twice at once is refused by the second. */
-export function fileNode(layer: string, writable: boolean): BlockNode {
-  return {
-    driver: 'file',
-    'node-name': `f${nodeName(layer)}`,
-    filename: layer,
-    locking: 'auto',
-    aio: 'threads',
-    ...access(writable),
-  }
+/** The same for a layer that is open already: its file is named, not described. */
+export function openedNode(layer: string, backing: string | null): BlockNode {
+  return { ...formatNode(layer, backing, true), file: fileName(layer) }
 }
 
-/** What is in a layer's file. `backing` is the layer below, or null. */
-export function formatNode(layer: string, backing: string | null, writable: boolean): BlockNode {
+function formatNode(layer: string, backing: string | null, writable: boolean): BlockNode {
   const { format } = parseLayer(layer)
   if (format === 'raw' && backing !== null) {
     throw new BoxLiteError('invalid_argument', `${layer} is raw: it cannot stand on ${backing}`, { facts: { layer, backing } })
@@ -83,16 +74,13 @@ export function formatNode(layer: string, backing: string | null, writable: bool
   return {
     driver: format,
     'node-name': nodeName(layer),
-    file: `f${nodeName(layer)}`,
     ...(format === 'qcow2' ? { backing: backing === null ? null : nodeName(backing) } : {}),
-    ...(writable ? { 'detect-zeroes': 'unmap' } : {}),
-    ...access(writable),
+    ...(writable ? { discard: 'unmap', 'detect-zeroes': 'unmap' } : { 'read-only': true }),
   }
 }
 
-// Through the host's page cache; a guest's flush becomes an fdatasync of the file, and nothing less.
-function access(writable: boolean): Record<string, unknown> {
-  return { 'read-only': !writable, 'auto-read-only': false, discard: 'unmap', cache: { direct: false, 'no-flush': false } }
+function fileName(layer: string): string {
+  return `f${nodeName(layer)}`
 }
 
 function parseLayer(layer: string): { id: string; format: 'qcow2' | 'raw' } {

@@ -119,6 +119,7 @@ export class QemuEngine implements Engine {
       const { name } = (await qmp.execute('query-name')) as { name?: string }
       // Somebody else's sockets: the machine that the record names has none.
       if (name !== identity.nonce) throw silent(identity, null)
+      const { running: isRunning } = (await qmp.execute('query-status')) as { running: boolean }
       const { enabled } = (await qmp.execute('query-kvm')) as { enabled: boolean }
       const machine = new QemuMachine({
         identity,
@@ -127,6 +128,8 @@ export class QemuEngine implements Engine {
         process: foreignProcess(identity, qmp.closed),
         qmp,
         layerBelow: (layer) => layerBelow(store, layer),
+        top: null,
+        isRunning,
         found: true,
       })
       hear = (event) => machine.heard(event)
@@ -176,7 +179,7 @@ async function launch(
     const qmp = await openQmp(directory, (event) => machine?.heard(event), START_TIMEOUT_MS, process)
     const { accelerator } = traits
     const below = (layer: string): Promise<string | null> => (layer === disk[0] ? Promise.resolve(disk[1] ?? null) : layerBelow(store, layer))
-    machine = new QemuMachine({ identity, accelerator, directory, process, qmp, layerBelow: below, found: false })
+    machine = new QemuMachine({ identity, accelerator, directory, process, qmp, layerBelow: below, top: disk[0]!, isRunning: false, found: false })
     await machine.openConsole(new Uint8Array())
     await qmp.execute('cont')
     return machine

@@ -6,7 +6,7 @@ import type { ByteChannel, Machine, MachineExit } from '../../../src/engine.ts'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
 import type { MachineRecord } from '../../../src/operation/record.ts'
 import { DISK_DEVICE, sockets, type QemuAccelerator } from './arguments.ts'
-import { fileNode, formatNode, layerOfNode, nodeName, overlayNodes } from './block-nodes.ts'
+import { layerNode, layerOfNode, nodeName, openedNode } from './block-nodes.ts'
 import { ConsoleFile } from './console-file.ts'
 import { endProcess, type MachineProcess, type ProcessEnd } from './machine-process.ts'
 import type { Qmp, QmpEvent } from './qmp.ts'
@@ -26,6 +26,9 @@ export interface QemuParts {
   readonly qmp: Qmp
   /** What a layer stands on, as its header says, or null. */
   layerBelow(layer: string): Promise<string | null>
+  /** What its disk writes, where that is known already. */
+  readonly top: string | null
+  readonly isRunning: boolean
   /** Whether somebody spoke to its agent before. */
   readonly found: boolean
 }
@@ -42,6 +45,10 @@ export class QemuMachine implements Machine {
   #console: Socket | null = null
   #channel: ByteChannel | null = null
   #wasOpened: boolean
+  /** As QEMU's events tell it. */
+  #isRunning: boolean
+  /** The layer that the disk writes; null while that is to be asked. */
+  #known: string | null
   #isKilled = false
   #isReleased = false
   #shutdown: string | null = null
@@ -51,6 +58,8 @@ export class QemuMachine implements Machine {
     this.#parts = parts
     this.#file = new ConsoleFile(parts.directory)
     this.#wasOpened = parts.found
+    this.#isRunning = parts.isRunning
+    this.#known = parts.top
     this.identity = parts.identity
     this.accelerator = parts.accelerator
     this.exit = parts.process.ended.then((end) => this.#ended(end))
@@ -77,6 +86,7 @@ export class QemuMachine implements Machine {
   /** What QEMU tells by itself. */
   heard({ event, data }: QmpEvent): void {
     if (event === 'SHUTDOWN') this.#shutdown = String(data['reason'])
+    if (event === 'STOP' || event === 'RESUME') this.#isRunning = event === 'RESUME'
     // Stopped, but not by us: the accelerator gave up. It would stay so for ever.
     if (event === 'STOP') void this.#checkStop()
   }
@@ -109,7 +119,7 @@ export class QemuMachine implements Machine {
 
   /** `stop` waits for every request in flight (bdrv_drain_all), so a machine that is paused has none. */
   async drain(): Promise<void> {
-    if ((await this.#state()) === 'running') throw new BoxLiteError('invalid_state', 'The machine runs: pause it first')
+    this.#checkPaused()
   }
 
   /**
@@ -118,23 +128,27 @@ export class QemuMachine implements Machine {
    */
   async flush(): Promise<void> {
     const top = await this.#top()
-    await this.#execute('blockdev-reopen', { options: [formatNode(top, await this.#layerBelow(top), true)] }, DISK_TIMEOUT_MS)
+    const below = this.#below.get(top) ?? (await this.#parts.layerBelow(top))
+    await this.#execute('blockdev-reopen', { options: [openedNode(top, below)] }, DISK_TIMEOUT_MS)
   }
 
   async switchTo(layer: string): Promise<void> {
-    if ((await this.#state()) === 'running') throw new BoxLiteError('invalid_state', 'The machine runs: pause it first')
+    this.#checkPaused()
     const top = await this.#top()
     if (top === layer) return
-    for (const node of overlayNodes(layer)) await this.#execute('blockdev-add', node, DISK_TIMEOUT_MS)
-    const below = await this.#layerBelow(top)
-    await this.#execute('blockdev-snapshot', { node: nodeName(top), overlay: nodeName(layer) }, DISK_TIMEOUT_MS)
+    this.#known = null
+    // Sent at once, done in order. The old top is open for reading only when this is done.
+    await Promise.all([
+      this.#execute('blockdev-add', layerNode(layer, null, true), DISK_TIMEOUT_MS),
+      this.#execute('blockdev-snapshot', { node: nodeName(top), overlay: nodeName(layer) }, DISK_TIMEOUT_MS),
+    ])
     this.#below.set(layer, top)
-    // Frozen from now on: QEMU is not even to have it open for writing.
-    await this.#execute('blockdev-reopen', { options: [formatNode(top, below, false), fileNode(top, false)] }, DISK_TIMEOUT_MS)
+    this.#known = layer
   }
 
   async status(): Promise<{ readonly state: 'running' | 'paused'; readonly open: string }> {
-    return { state: await this.#state(), open: await this.#top() }
+    const [status, open] = await Promise.all([this.#execute('query-status'), this.#askTop()])
+    return { state: (status as { running: boolean }).running ? 'running' : 'paused', open }
   }
 
   async kill(): Promise<void> {
@@ -158,21 +172,21 @@ export class QemuMachine implements Machine {
     return this.#parts.qmp.execute(command, args, timeoutMs)
   }
 
-  async #state(): Promise<'running' | 'paused'> {
-    const answer = (await this.#execute('query-status')) as { running: boolean }
-    return answer.running ? 'running' : 'paused'
+  #checkPaused(): void {
+    if (this.#isRunning) throw new BoxLiteError('invalid_state', 'The machine runs: pause it first')
+  }
+
+  async #top(): Promise<string> {
+    this.#known ??= await this.#askTop()
+    return this.#known
   }
 
   /** The layer that the guest's disk writes: the name of the node on top says it. */
-  async #top(): Promise<string> {
+  async #askTop(): Promise<string> {
     const node = await this.#execute('qom-get', { path: DISK_DEVICE, property: 'drive' })
     const layer = layerOfNode(String(node))
     if (layer === null) throw new BoxLiteError('io', `QEMU has a disk that is no layer: ${String(node)}`, { facts: { node } })
     return layer
-  }
-
-  async #layerBelow(layer: string): Promise<string | null> {
-    return this.#below.get(layer) ?? this.#parts.layerBelow(layer)
   }
 
   async #checkStop(): Promise<void> {
