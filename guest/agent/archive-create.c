@@ -15,6 +15,8 @@ enum {
   ARCHIVE_FOLLOW = 1,
   // Each level holds a descriptor.
   DEEPEST = 512,
+  // Files with several links that are remembered.
+  MOST_LINKED = 65536,
   PIPE_BYTES = PROTOCOL_WINDOW_BYTES,
 };
 
@@ -57,6 +59,32 @@ static void find_segments(int fd) {
   entry.segments[entry.segment_count++] = (struct tar_segment){.offset = entry.size, .length = 0};
   entry.stored = 0;
   for (size_t i = 0; i < entry.segment_count; i++) entry.stored += entry.segments[i].length;
+}
+
+// The name under which a file with several links was put first, or NULL when it is new. Beyond the limit, and without memory, a
+// link is put as a file of its own.
+static const char *name_of_first(const struct stat *status) {
+  enum { SLOTS = 2 * MOST_LINKED };
+  static struct {
+    ino_t file;
+    char *path;
+  } slots[SLOTS];
+  static uint32_t used;
+  if (status->st_nlink < 2) return NULL;
+  size_t at = (size_t)((uint64_t)status->st_ino * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SLOTS;
+  while (slots[at].path != NULL && slots[at].file != status->st_ino) at = (at + 1) % SLOTS;
+  if (slots[at].path != NULL) return slots[at].path;
+  if (used < MOST_LINKED && (slots[at].path = strdup(entry.path)) != NULL) {
+    slots[at].file = status->st_ino;
+    used++;
+  }
+  return NULL;
+}
+
+static int put_hard_link(const char *first) {
+  entry.type = TAR_LINK;
+  strcpy(entry.target, first);
+  return tar_put_header(&writer, &entry);
 }
 
 static int put_regular(int fd, const struct stat *status) {
@@ -142,6 +170,8 @@ static int walk(int parent, const char *name, int flags, size_t length, unsigned
   if (S_ISDIR(status.st_mode)) return put_directory(parent, name, &status, follow, length, depth);
   if (S_ISLNK(status.st_mode)) return put_link(parent, name);
   if (!S_ISREG(status.st_mode)) return put_special(&status);
+  const char *first = name_of_first(&status);
+  if (first != NULL) return put_hard_link(first);
   int fd = openat(parent, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | follow);
   if (fd < 0) return errno;
   int error = put_regular(fd, &status);

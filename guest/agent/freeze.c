@@ -88,10 +88,10 @@ void freeze_reaped(pid_t child, int status) {
   freeze.deadline = INT64_MAX;
 }
 
-int freeze_thaw(struct session *session) {
-  if (freeze.session != session) return EINVAL;
-  thaw();
-  return 0;
+void freeze_thaw(struct session *session, struct report *report) {
+  bool frozen = freeze.session == session;
+  if (frozen) thaw();
+  report_u8(report, 1, frozen);
 }
 
 void freeze_release(struct session *session) {

@@ -25,8 +25,8 @@ void freeze_begun(struct session *session, pid_t child);
 // A child ended; nothing when it is not that one.
 void freeze_reaped(pid_t child, int status);
 
-// EINVAL when this session has nothing frozen, or no longer.
-int freeze_thaw(struct session *session);
+// Reports whether this session had something frozen still.
+void freeze_thaw(struct session *session, struct report *report);
 // The session ended.
 void freeze_release(struct session *session);
 

@@ -65,7 +65,9 @@ static void watch_all(void) {
 
 // Milliseconds until the next thing that happens by itself, or -1.
 static int time_left(void) {
-  int64_t next = freeze_deadline() < power_deadline() ? freeze_deadline() : power_deadline();
+  int64_t next = ports_deadline();
+  if (freeze_deadline() < next) next = freeze_deadline();
+  if (power_deadline() < next) next = power_deadline();
   for (struct session *session = agent.sessions; session != NULL; session = session->next)
     for (struct stream *stream = session->streams; stream != NULL; stream = stream->next)
       if (stream->linger_until != 0 && stream->linger_until < next) next = stream->linger_until;
@@ -86,7 +88,7 @@ static void hear_signals(void) {
   struct signalfd_siginfo infos[8];
   ssize_t bytes = read(agent.signals, infos, sizeof infos);
   for (size_t i = 0; bytes > 0 && i < (size_t)bytes / sizeof *infos; i++) {
-    if (infos[i].ssi_signo == SIGIO) ports_visited();
+    if (infos[i].ssi_signo == SIGIO) ports_changed();
     // What `poweroff`, `halt` and `reboot` send to the first process.
     else if (infos[i].ssi_signo != SIGCHLD) power_begin(ASKED_GRACE_MS);
   }
@@ -96,12 +98,8 @@ static void hear_signals(void) {
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) tell(pid, status);
 }
 
-// A guest's port stays, whoever comes and goes; without a machine the session was all there was.
 static void forget(struct session *gone) {
-  if (agent.owns_machine) {
-    ports_left(gone);
-    return;
-  }
+  session_abandon(gone);
   struct session **link = &agent.sessions;
   while (*link != gone) link = &(*link)->next;
   *link = gone->next;
@@ -119,13 +117,17 @@ static void serve_streams(void) {
   }
 }
 
-static void serve_sessions(void) {
+static void serve_sessions(int64_t now) {
   for (nfds_t i = 2; i < table_size; i++) {
     struct session *session = watched[i].session;
     if (session == NULL || watched[i].stream != NULL) continue;
-    if ((table[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !session_read(session)) forget(session);
+    if ((table[i].revents & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
+    enum reading reading = session_read(session);
+    // A guest's port stays, whoever comes and goes; without a machine the session was all there was.
+    if (agent.owns_machine) ports_heard(session, table[i].revents, reading, now);
+    else if (reading == READ_GONE) forget(session);
   }
-  int64_t now = now_ms();
+  ports_tick(now);
   freeze_tick(now);
   for (struct session *session = agent.sessions; session != NULL; session = session->next) session_serve(session, now);
 }
@@ -143,8 +145,9 @@ int loop_run(void) {
       }
       serve_streams();
     }
-    serve_sessions();
-    if (power_tick(now_ms())) return 0;
+    int64_t now = now_ms();
+    serve_sessions(now);
+    if (power_tick(now)) return 0;
   }
   return 0;
 }

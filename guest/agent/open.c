@@ -105,7 +105,8 @@ static int open_kind(struct session *session, const struct frame *frame, struct 
   int error = fields_read(frame->payload + 1, frame->length - 1, kind->rules, MOST_RULES, &request);
   if (error == 0) {
     if (kind->way != AT_ONCE) error = start_stream(session, frame->stream, kind, &request, report);
-    else error = kind->kind == KIND_THAW ? freeze_thaw(session) : kind->run(&request, report);
+    else if (kind->kind == KIND_THAW) freeze_thaw(session, report);
+    else error = kind->run(&request, report);
   }
   free(request.arguments.items);
   free(request.variables.items);

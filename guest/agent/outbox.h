@@ -25,6 +25,11 @@ static inline bool outbox_empty(const struct outbox *outbox) {
   return outbox->start == outbox->end;
 }
 
+static inline void outbox_reset(struct outbox *outbox) {
+  outbox->start = 0;
+  outbox->end = 0;
+}
+
 // Bytes that can be appended.
 size_t outbox_room(const struct outbox *outbox);
 

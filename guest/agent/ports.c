@@ -18,7 +18,12 @@
 #define PORT_PREFIX "org.boxlite.agent."
 
 // The numbers behind the prefix; a bit each for those that are open.
-enum { MOST_PORTS = 4 };
+enum {
+  MOST_PORTS = 4,
+  // The kernel tells of hosts that come and go later than of the bytes they send. So the end of a session waits until nothing was
+  // heard for this long: what a next host says in between is answered, and not thrown away with the last one.
+  LEAVE_MS = 100,
+};
 static unsigned opened;
 
 bool ports_listen(void) {
@@ -72,19 +77,47 @@ void ports_open(void) {
   closedir(ports);
 }
 
-void ports_left(struct session *session) {
+static bool is_left(const struct session *session) {
   struct pollfd port = {.fd = session->channel};
-  // From here on a visit gives a signal; one that came just before is seen by the poll.
+  return poll(&port, 1, 0) > 0 && (port.revents & POLLHUP) != 0;
+}
+
+static void stop_watching(struct session *session) {
+  // From here on a change gives a signal; one that came just before is seen by the poll.
   fcntl(session->channel, F_SETOWN, getpid());
   fcntl(session->channel, F_SETFL, O_NONBLOCK | O_ASYNC);
-  session->away = poll(&port, 1, 0) > 0 && (port.revents & POLLHUP) != 0;
+  session->away = is_left(session);
   if (!session->away) fcntl(session->channel, F_SETFL, O_NONBLOCK);
 }
 
-void ports_visited(void) {
+void ports_heard(struct session *session, short events, enum reading reading, int64_t now) {
+  if ((events & POLLHUP) == 0) {
+    session->leaves_at = 0;
+    return;
+  }
+  if (session->leaves_at == 0 || reading == READ_SOME) session->leaves_at = now + LEAVE_MS;
+  stop_watching(session);
+}
+
+void ports_changed(void) {
   for (struct session *session = agent.sessions; session != NULL; session = session->next) {
     if (!session->away) continue;
     fcntl(session->channel, F_SETFL, O_NONBLOCK);
     session->away = false;
+  }
+}
+
+int64_t ports_deadline(void) {
+  int64_t next = INT64_MAX;
+  for (struct session *session = agent.sessions; session != NULL; session = session->next)
+    if (session->leaves_at != 0 && session->leaves_at < next) next = session->leaves_at;
+  return next;
+}
+
+void ports_tick(int64_t now) {
+  for (struct session *session = agent.sessions; session != NULL; session = session->next) {
+    if (session->leaves_at == 0 || now < session->leaves_at) continue;
+    session->leaves_at = 0;
+    if (is_left(session)) session_abandon(session);
   }
 }

@@ -35,22 +35,25 @@ void session_end(struct session *session) {
   freeze_release(session);
 }
 
-bool session_read(struct session *session) {
+void session_abandon(struct session *session) {
+  session_end(session);
+  parser_reset(&session->parser);
+  outbox_reset(&session->outbox);
+}
+
+enum reading session_read(struct session *session) {
+  enum reading result = READ_NOTHING;
   for (;;) {
     uint8_t *where;
     size_t space = parser_space(&session->parser, &where);
-    if (space == 0) return true;
+    if (space == 0) return result;
     ssize_t count = read(session->channel, where, space);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) return true;
-    if (count <= 0) {
-      session_end(session);
-      parser_reset(&session->parser);
-      session->outbox.start = session->outbox.end = 0;
-      return false;
-    }
+    if (count < 0 && errno == EAGAIN) return result;
+    if (count <= 0) return result == READ_SOME ? READ_SOME : READ_GONE;
     parser_filled(&session->parser, (size_t)count);
-    if (count < READ_BYTES) return true;
+    result = READ_SOME;
+    if (count < READ_BYTES) return result;
   }
 }
 
@@ -194,5 +197,5 @@ void session_serve(struct session *session, int64_t now) {
   settle_streams(session, now);
   take_turns(session);
   // A channel that is gone is noticed by the next read.
-  if (!outbox_flush(&session->outbox, session->channel)) session->outbox.start = session->outbox.end = 0;
+  if (!outbox_flush(&session->outbox, session->channel)) outbox_reset(&session->outbox);
 }

@@ -17,6 +17,8 @@ struct session {
   bool speaking;
   // Nobody is at the other end of the channel.
   bool away;
+  // When the session ends because its host is gone; 0: not decided.
+  int64_t leaves_at;
   // Something could not be sent for lack of room: it is tried again when the channel took some.
   bool stalled;
   unsigned stream_count;
@@ -30,9 +32,16 @@ struct session *session_new(int channel);
 
 // Ends the session: kills what its streams run, forgets them, thaws. The channel stays.
 void session_end(struct session *session);
+// Ends it and forgets every byte on its way: the host is gone.
+void session_abandon(struct session *session);
 
-// Reads what has come. False when the channel's other side is gone; the session is ended then.
-bool session_read(struct session *session);
+// Reads what has come; READ_GONE also when the channel's other side is not there.
+enum reading {
+  READ_NOTHING,
+  READ_SOME,
+  READ_GONE,
+};
+enum reading session_read(struct session *session);
 
 // Acts on the frames that are complete, sends what the streams owe, and writes to the channel.
 void session_serve(struct session *session, int64_t now);

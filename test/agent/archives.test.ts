@@ -174,6 +174,9 @@ describe('archives', () => {
     mkdirSync(at('target'))
     expect((await extract(tar('-cf', '-', '-C', at('tree'), '.'), 'target')).error).toBe(0)
     expect(statSync(at('target/one')).ino).toBe(statSync(at('target/two')).ino)
+    mkdirSync(at('again'))
+    expect((await extract((await archive([[1, at('target')]])).outputs[0], 'again')).error).toBe(0)
+    expect(statSync(at('again/target/one')).ino).toBe(statSync(at('again/target/two')).ino)
     writeFileSync(at('outside'), 'secret')
     for (const target of ['../outside', at('outside'), 'a/../../outside']) {
       const outcome = await extract(tarOf([{ name: 'bad', type: '1', target }]), 'target')
