@@ -12,6 +12,7 @@ const aptLockTimeoutSeconds = 600
 
 /** The system tools: Debian's package, what it is for, and how to see that it is there. */
 const systemTools = {
+  'qemu-system-x86': { what: 'QEMU, the engine that boxes run on where it is there', present: () => onPath('qemu-system-x86_64') },
   'qemu-utils': { what: 'qemu-img, the reference that disk images are compared with', present: () => onPath('qemu-img') && onPath('qemu-io') },
   chromium: { what: 'Chromium, in which the tests of the core run a second time', present: () => chromiumPath() !== null },
 }
@@ -37,6 +38,12 @@ export function chromiumPath() {
 /** Whether a command is on the PATH. */
 export function onPath(command) {
   return (process.env['PATH'] ?? '').split(':').some((folder) => folder !== '' && existsSync(`${folder}/${command}`))
+}
+
+/** What boxes run on: QEMU and the guest. A failure is only reported: without QEMU they run on v86, without a guest not at all. */
+export async function setUpMachines() {
+  await installSystemTools(['qemu-system-x86'])
+  if ((await ensureGuest()) !== 0) console.error('set-up: going on without a guest: no box will start')
 }
 
 function requireNode() {
@@ -112,4 +119,7 @@ export function versionOf(command, args = ['--version']) {
   return status === 0 ? stdout.split('\n')[0].trim() : null
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) await setUp({ systemPackages: Object.keys(systemTools), guest: true })
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  if (process.argv[2] === '--machines') await setUpMachines()
+  else await setUp({ systemPackages: Object.keys(systemTools), guest: true })
+}

@@ -8,6 +8,7 @@ import { chromiumPath, onPath, setUp } from './set-up.mjs'
 
 /** What may stand in a skip's reason, and whether it is here. A test may skip only for what is not. */
 const excuses = [
+  { word: /qemu-system|engine/i, here: () => onPath('qemu-system-x86_64') },
   { word: /qemu/i, here: () => onPath('qemu-img') && onPath('qemu-io') },
   { word: /no guest/i, here: isGuestBuilt },
   { word: /chromium|browser/i, here: () => chromiumPath() !== null },
@@ -15,7 +16,7 @@ const excuses = [
 
 /** Runs the tests and prints the totals; resolves with them. */
 export async function test(vitestArguments, { long = false } = {}) {
-  await setUp({ systemPackages: ['qemu-utils', 'chromium'], guest: true })
+  await setUp({ systemPackages: ['qemu-system-x86', 'qemu-utils', 'chromium'], guest: true })
   const start = performance.now()
   const folder = mkdtempSync(`${tmpdir()}/boxlite-test-`)
   const file = `${folder}/report.json`
