@@ -1,7 +1,7 @@
 // The computer itself: the emulator with our devices, in the thread that runs it.
 
 import { BoxLiteError } from '../../src/error.ts'
-import { createEmulator, type Emulator, missingNames } from './emulator.ts'
+import { createEmulator, type Emulator, emptyUnusedRegisters, missingNames } from './emulator.ts'
 import { V86_VERSION } from './emulator-version.ts'
 import { type BlockBackend, VirtioBlk } from './virtio-blk.ts'
 import { type PortOptions, type SerialPort, VirtioSerial } from './virtio-serial.ts'
@@ -40,6 +40,7 @@ export class EmulatedMachine {
 
   private constructor(emulator: Emulator, options: MachineOptions) {
     const { cpu } = emulator.v86
+    emptyUnusedRegisters(cpu)
     this.#emulator = emulator
     this.#disk = new VirtioBlk(cpu, { serial: options.serial, failed: options.diskFailed })
     this.#serial = new VirtioSerial(cpu, options.ports)
@@ -124,7 +125,11 @@ export class EmulatedMachine {
 
   /** Takes a state that a machine with the same options saved; before it runs. */
   async restore(state: ArrayBuffer): Promise<void> {
-    await this.#emulator.restore_state(state)
+    try {
+      await this.#emulator.restore_state(state)
+    } catch (cause) {
+      throw new BoxLiteError('corrupt', 'The saved machine is not one of this version of the emulator, or not of these options', { cause })
+    }
     this.#serial.reconnect()
   }
 }

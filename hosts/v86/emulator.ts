@@ -102,8 +102,14 @@ export interface ProcessorDevice {
 /** The devices whose places ours take. */
 export type DevicePlace = 'virtio_console' | 'virtio_net'
 
+/** The PCI bus: its devices and their configuration, by device and function (of eight). */
+interface PciBus {
+  readonly devices: readonly ({ readonly pci_bars: readonly (object | undefined)[] } | undefined)[]
+  readonly device_spaces: readonly (Int32Array | undefined)[]
+}
+
 export interface Processor {
-  readonly devices: Record<DevicePlace, ProcessorDevice>
+  readonly devices: Record<DevicePlace, ProcessorDevice> & { readonly pci: PciBus }
   readonly wasm_memory: WebAssembly.Memory
   /** The guest's memory, inside of `wasm_memory`. A proxy that makes a new view at each access. */
   readonly mem8: Uint8Array
@@ -135,6 +141,19 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   return emulator
 }
 
+const FIRST_BAR_WORD = 4
+
+/**
+ * Empties the address registers behind which a device has nothing: v86's disk controller, which is without a disk here, sets
+ * two of them all the same, and a state with these cannot be restored.
+ */
+export function emptyUnusedRegisters({ devices }: Processor): void {
+  for (const [index, device] of devices.pci.devices.entries()) {
+    const space = devices.pci.device_spaces[index]
+    for (const [bar, used] of device?.pci_bars.entries() ?? []) if (used === undefined && space) space[FIRST_BAR_WORD + bar] = 0
+  }
+}
+
 /** The constructor of the virtio transport, which v86 does not export: one of its devices has it. */
 export function transportOf(cpu: Processor): new (cpu: Processor, options: TransportOptions) => VirtioTransport {
   return cpu.devices.virtio_console.virtio.constructor as new (cpu: Processor, options: TransportOptions) => VirtioTransport
@@ -151,6 +170,9 @@ const functions: Readonly<Record<string, readonly string[]>> = {
 
 const numbers: Readonly<Record<string, readonly string[]>> = {
   'v86.cpu.mem8': ['length', 'byteOffset'],
+  'v86.cpu.devices.pci.devices': ['length'],
+  'v86.cpu.devices.pci.device_spaces': ['length'],
+  'v86.cpu.devices.pci.devices.0.pci_bars': ['length'],
   'v86.cpu.wasm_memory.buffer': ['byteLength'],
   'v86.cpu.devices.virtio_console.virtio': ['pci_id'],
   'v86.cpu.devices.virtio_net.virtio': ['pci_id'],

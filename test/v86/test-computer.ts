@@ -157,7 +157,7 @@ export class TestComputer {
     Object.assign(model, { pci_id: 0x50 })
     const device = { virtio: model, get_state: () => [], set_state: () => undefined, reset: () => undefined }
     this.cpu = {
-      devices: { virtio_console: device, virtio_net: device },
+      devices: { virtio_console: device, virtio_net: device, pci: { devices: [], device_spaces: [] } },
       wasm_memory: { buffer } as WebAssembly.Memory,
       mem8: this.memory,
       jit_dirty_cache: (start, end) => this.dirtied.push([start, end]),

@@ -1,0 +1,180 @@
+// The thread behind a machine of the v86 engine: what it leaves behind, how it fails, and whose it is.
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createV86Engine } from '../../hosts/node/v86/engine.ts'
+import type { V86Machine } from '../../hosts/v86/machine.ts'
+import type { GuestFiles, Machine } from '../../src/engine.ts'
+import { isBoxLiteError } from '../../src/error.ts'
+import type { MachineRecord } from '../../src/operation/record.ts'
+import { Child } from '../node/child.ts'
+import { GuestHome, nextRound, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
+
+describe('the thread of a machine', () => {
+  let directory: string
+  let rom: string
+  let guest: GuestFiles
+  const engine = createV86Engine()
+  const homes: GuestHome[] = []
+  const machines: Machine[] = []
+  const children: Child[] = []
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'boxlite-thread-'))
+    rom = join(directory, 'disk.rom')
+    guest = { ...noGuestFiles, firmware: rom }
+    await writeDiskGuest(rom)
+  })
+
+  afterEach(async () => {
+    for (const child of children.splice(0)) await child.kill()
+    for (const machine of machines.splice(0)) await machine.kill()
+    for (const place of homes.splice(0)) await place.remove()
+  })
+
+  afterAll(async () => {
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  const home = async (): Promise<{ place: GuestHome; disk: string[] }> => {
+    const place = await GuestHome.make()
+    homes.push(place)
+    return { place, disk: [await place.overlay(place.base), place.base] }
+  }
+
+  const start = async (place: GuestHome, disk: readonly string[], files = guest): Promise<Machine> => {
+    const machine = await (await engine.prepare(place.spec(disk, files))).launch()
+    machines.push(machine)
+    return machine
+  }
+
+  const owner = async (place: GuestHome, disk: readonly string[], kill: boolean): Promise<{ child: Child; identity: MachineRecord }> => {
+    const child = new Child('v86-owner.mjs', JSON.stringify({ home: place.store.location, disk, boxId: place.boxId, rom, kill }))
+    children.push(child)
+    const line = await child.line()
+    if (line === null) throw new Error(`the owner failed: ${await child.end()}`)
+    return { child, identity: JSON.parse(line) as MachineRecord }
+  }
+
+  /** Files of the home's layers that this process has open; null where that cannot be told. */
+  const openLayers = async (place: GuestHome): Promise<string[] | null> => {
+    if (process.platform !== 'linux') return null
+    const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''))
+    return (await Promise.all(links)).filter((path) => path.startsWith(`${place.store.location}/layers/`))
+  }
+
+  it('says what the console said when the emulator fails', async () => {
+    const { place, disk } = await home()
+    const fatal = join(directory, 'fatal.rom')
+    await writeFile(fatal, tripleFault('gone'))
+    const machine = await start(place, disk, { ...guest, firmware: fatal })
+    const exit = await machine.exit
+    expect(exit).toMatchObject({ reason: 'crashed', console: 'gone' })
+    expect(exit.detail).toContain('RuntimeError')
+    expect(await engine.find(place.boxId, place.store, machine.identity)).toBeNull()
+  })
+
+  it('has its files open while it runs, and leaves none behind, whatever it was doing', async (context) => {
+    const { place, disk } = await home()
+    if ((await openLayers(place)) === null) return context.skip('there is no /proc here')
+    for (let round = 0; round < 3; round++) {
+      const machine = await start(place, disk)
+      await nextRound(machine, round * 2)
+      expect(await openLayers(place)).toHaveLength(2)
+      await machine.kill()
+      expect(await openLayers(place)).toEqual([])
+    }
+  })
+
+  it('is found by the program that it runs in, as the machine it is', async () => {
+    const { place, disk } = await home()
+    const machine = await start(place, disk)
+    expect(await createV86Engine().find(place.boxId, place.store, machine.identity)).toBe(machine)
+    await createV86Engine().end(place.boxId, place.store, machine.identity)
+    expect(await machine.exit).toMatchObject({ reason: 'killed' })
+  })
+
+  it('is not taken from another program, and gone when that program is', async () => {
+    const { place, disk } = await home()
+    const { child, identity } = await owner(place, disk, false)
+    expect(identity).toMatchObject({ pid: child.process.pid, nonce: expect.stringMatching(/^v86-[0-9a-f]{32}$/), detached: false })
+    const find = (): Promise<Machine | null> => engine.find(place.boxId, place.store, identity)
+    expect(await failure(find())).toBe('timeout')
+    expect(await failure(engine.end(place.boxId, place.store, identity))).toBe('busy')
+    await child.kill()
+    expect(await find()).toBeNull()
+    await engine.end(place.boxId, place.store, identity)
+  })
+
+  it('keeps no program from ending once its machine has', async () => {
+    const { place, disk } = await home()
+    const { child } = await owner(place, disk, true)
+    expect(await child.end()).toBe('')
+    expect(child.process.exitCode).toBe(0)
+  })
+
+  it('goes on from a saved state, on the disk as it was, with another host', async () => {
+    const { place, disk } = await home()
+    const first = (await start(place, disk)) as V86Machine
+    const { channel } = await first.openAgent()
+    await nextRound(first, 3)
+    await first.pause()
+    await first.drain()
+    await first.flush()
+    const round = await place.lastRound(disk)
+    const state = await first.save()
+    await channel.close()
+    await first.kill()
+    const prepared = await engine.prepareFrom(place.spec(disk, guest), state)
+    const second = await prepared.launch()
+    machines.push(second)
+    expect((await second.openAgent()).fresh).toBe(false)
+    // It begins no new count: the state is in the middle of a round.
+    expect(await nextRound(second, round)).toBeGreaterThan(round)
+    const said: string[] = []
+    for await (const bytes of second.console()) said.push(Buffer.from(bytes).toString())
+    expect(said.join('')).not.toContain('w00000001')
+  })
+
+  it('refuses a state that is none', async () => {
+    const { place, disk } = await home()
+    const prepared = await engine.prepareFrom(place.spec(disk, guest), new ArrayBuffer(4096))
+    expect(await failure(prepared.launch())).toBe('corrupt')
+  })
+
+  it('does not start where the guest has no room', async () => {
+    const { place, disk } = await home()
+    const initrd = join(directory, 'initrd')
+    await writeFile(initrd, new Uint8Array(40 * 2 ** 20))
+    const prepared = engine.prepare({ ...place.spec(disk, { ...guest, initrd }), memoryMib: 96 })
+    expect(await failure(prepared)).toBe('unsupported')
+  })
+})
+
+async function failure(promise: Promise<unknown>): Promise<string | null> {
+  try {
+    await promise
+    return null
+  } catch (error) {
+    if (isBoxLiteError(error)) return error.code
+    throw error
+  }
+}
+
+/** A ROM that says a word and brings the processor into a state that it cannot go on from. */
+function tripleFault(word: string): Uint8Array {
+  const rom = new Uint8Array(65_536)
+  const says = [...word].flatMap((character) => [0xb0, character.charCodeAt(0), 0xee])
+  // mov dx, 0x3f8; for each character: mov al, character; out dx, al
+  rom.set([0xba, 0xf8, 0x03, ...says])
+  // cli; lgdt cs:[0x140]; enter protected mode; jmp 8:0x160, with the flat segments of the table at 0x148
+  const enter = [0xfa, 0x2e, 0x0f, 0x01, 0x16, 0x40, 0x01, 0x0f, 0x20, 0xc0, 0x0c, 0x01, 0x0f, 0x22, 0xc0, 0xea, 0x60, 0x01, 0x08, 0x00]
+  rom.set(enter, 3 + says.length)
+  rom.set([23, 0, 0x48, 0x01, 0x0f, 0x00], 0x140)
+  rom.set([0xff, 0xff, 0, 0, 0x0f, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0], 0x150)
+  // lidt of an empty table; int3
+  rom.set([0x0f, 0x01, 0x1d, 0x80, 0x01, 0x0f, 0x00, 0xcc], 0x160)
+  rom.set([0xea, 0, 0, 0, 0xf0], 65_520)
+  return rom
+}
