@@ -7,7 +7,7 @@
 import type { Disk } from '../disk/disk.ts'
 import { BoxLiteError } from '../error.ts'
 import type { BoxRecord, SnapshotRecord } from '../operation/record.ts'
-import type { Chains } from './layer-chain.ts'
+import { checkChainLength, type Chains, type LayerFacts } from './layer-chain.ts'
 import type { LayerSpan } from './layer-runs.ts'
 import type { ArchivedSnapshot, Manifest } from './manifest.ts'
 
@@ -66,17 +66,22 @@ export async function planArchive(chains: Chains, box: PlannedBox, { only, baseA
 async function layersApart(chains: Chains, tops: readonly string[], baseApart: boolean): Promise<ReadonlySet<string>> {
   const apart = new Set(tops)
   const above = new Map<string, string>()
+  const seen = new Set<string>()
   for (const top of tops) {
-    const names = await chains.names(top)
-    for (const [index, name] of names.entries()) {
-      const child = names[index - 1]
-      const { virtualSizeBytes, below } = await chains.facts(name)
+    let child: string | null = null
+    for (let name: string | null = top; name !== null; ) {
       // Where chains part, both stand on it.
-      if (child !== undefined && (above.get(name) ?? child) !== child) apart.add(name)
-      if (child !== undefined) above.set(name, child)
+      if (child !== null && (above.get(name) ?? child) !== child) apart.add(name)
+      if (child !== null) above.set(name, child)
+      // What lies below was looked at on the way down from another top.
+      if (seen.has(name)) break
+      seen.add(name)
+      const { virtualSizeBytes, below }: LayerFacts = await chains.facts(name)
       // A layer that is shorter than the one below hides the rest of it from all above.
       const isShorter = below !== null && virtualSizeBytes < (await chains.facts(below)).virtualSizeBytes
       if (isShorter || (below === null && baseApart)) apart.add(name)
+      child = name
+      name = below
     }
   }
   return apart
@@ -88,25 +93,29 @@ interface Planning {
   readonly layers: PlannedLayer[]
 }
 
+/** Plans the layers from `top` down to one that is planned, or to the bottom. */
 async function planChain(chains: Chains, top: string, { apart, places, layers }: Planning): Promise<void> {
-  let parent: number | null = null
+  const fresh: string[] = []
+  let lower: string | null = top
+  for (; lower !== null && !places.has(lower); lower = (await chains.facts(lower)).below) {
+    checkChainLength(top, fresh.length)
+    fresh.push(lower)
+  }
+  let parent: number | null = lower === null ? null : (places.get(lower) as number)
   let depth = 0
-  for (const name of (await chains.names(top)).toReversed()) {
+  for (const name of fresh.toReversed()) {
     depth += 1
     if (!apart.has(name)) continue
-    const known = places.get(name)
-    if (known === undefined) {
-      places.set(name, layers.length)
-      layers.push({ top: name, depth, parent, virtualSizeBytes: (await chains.facts(name)).virtualSizeBytes })
-    }
-    parent = known ?? layers.length - 1
+    places.set(name, layers.length)
+    layers.push({ top: name, depth, parent, virtualSizeBytes: (await chains.facts(name)).virtualSizeBytes })
+    parent = layers.length - 1
     depth = 0
   }
 }
 
 /** The part of an open chain that a planned layer stands for. */
 export async function spanOf(chains: Chains, { top, depth, parent }: PlannedLayer, disk: Disk): Promise<LayerSpan> {
-  const lowest = (await chains.names(top))[depth - 1] as string
+  const lowest = (await chains.names(top, depth)).at(-1) as string
   const { format } = await chains.facts(lowest)
   return { disk, depth, bottom: parent === null, rawDepth: format === 'raw' ? depth - 1 : null }
 }

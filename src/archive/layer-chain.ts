@@ -1,12 +1,12 @@
 // Layers of a home and the chains they form, for reading.
 
 import type { Codec } from '../disk/codec.ts'
-import { createImage } from '../disk/create.ts'
 import { Disk, type Layer } from '../disk/disk.ts'
 import { readImageInfo } from '../disk/info.ts'
 import { BoxLiteError } from '../error.ts'
 import type { LayerFile, Store } from '../host.ts'
 import type { NewLayer } from '../operation/operation.ts'
+import { writeLayerImage, type LayerTarget } from './layer-image.ts'
 
 /** Longest chain, in layers. */
 const CHAIN_LIMIT = 1000
@@ -23,21 +23,26 @@ export interface LayerFacts {
 
 /** Images that stand on one another, by name. */
 export interface Chains {
-  /** The names of a chain, from the top. */
-  names(top: string): Promise<readonly string[]>
+  /** The names of a chain, from the top; at most so many. */
+  names(top: string, most?: number): Promise<readonly string[]>
   facts(name: string): Promise<LayerFacts>
   /** Opens the disk that `top` and what is below it make, for reading; with `depth`, at least what so many layers hold. */
   open(top: string, depth?: number): Promise<OpenChain>
 }
 
-/** The names of a chain, from the top; `limit` where it is too long, or has no end. */
-export async function chainNames(chains: Pick<Chains, 'facts'>, top: string): Promise<readonly string[]> {
+/** The names of a chain, from the top, at most so many; `limit` where it is too long, or has no end. */
+export async function chainNames(chains: Pick<Chains, 'facts'>, top: string, most = Number.POSITIVE_INFINITY): Promise<readonly string[]> {
   const names: string[] = []
-  for (let name: string | null = top; name !== null; name = (await chains.facts(name)).below) {
-    if (names.length === CHAIN_LIMIT) throw new BoxLiteError('limit', `the chain of layer ${top} is longer than ${CHAIN_LIMIT} layers`)
+  for (let name: string | null = top; name !== null && names.length < most; name = (await chains.facts(name)).below) {
+    checkChainLength(top, names.length)
     names.push(name)
   }
   return names
+}
+
+/** Refuses one more layer where the chain of `top` has as many as it may; so no walk down goes in a circle for ever. */
+export function checkChainLength(top: string, length: number): void {
+  if (length === CHAIN_LIMIT) throw new BoxLiteError('limit', `the chain of layer ${top} is longer than ${CHAIN_LIMIT} layers`)
 }
 
 /** The layers of one home. What it has read about a layer it keeps: a layer's header does not change while it is shared. */
@@ -51,8 +56,8 @@ export class LayerChains implements Chains {
     this.#codec = codec
   }
 
-  names(top: string): Promise<readonly string[]> {
-    return chainNames(this, top)
+  names(top: string, most?: number): Promise<readonly string[]> {
+    return chainNames(this, top, most)
   }
 
   async facts(name: string): Promise<LayerFacts> {
@@ -89,16 +94,18 @@ export class LayerChains implements Chains {
     }
   }
 
-  /** Makes a new layer in the empty `file` and runs `work` on the disk that it and its parent's chain make. Does not sync. */
-  async fillNew(layer: NewLayer, file: LayerFile, sizeBytes: number, work: (disk: Disk) => Promise<void>): Promise<void> {
-    const { name, parent } = layer
-    const backing = parent === null ? {} : { backing: { name: parent, format: (await this.facts(parent)).format } }
-    await createImage(file, { sizeBytes, ...backing })
-    const chain = await this.openNew(name, file, parent)
+  /** Makes a new layer on its parent in the empty `file`, of what `work` writes. Does not sync. */
+  async fillNew({ parent }: NewLayer, file: LayerFile, sizeBytes: number, work: (target: LayerTarget) => Promise<void>): Promise<void> {
+    const backing = parent === null ? null : { name: parent, format: (await this.facts(parent)).format }
+    let below: OpenChain | null = null
+    const openBelow = async (): Promise<Disk | null> => {
+      if (parent !== null) below ??= await this.open(parent)
+      return below?.disk ?? null
+    }
     try {
-      await work(chain.disk)
+      await writeLayerImage(file, { sizeBytes, backing, openBelow }, work)
     } finally {
-      await chain.close()
+      await (below as OpenChain | null)?.close()
     }
   }
 
@@ -116,15 +123,15 @@ export class LayerChains implements Chains {
 
   /** The layers of a chain, open; of a long one only the first `depth`, where these can be read by themselves. */
   async #openFiles(top: string, files: LayerFile[], depth?: number): Promise<readonly Layer[]> {
-    const names = await this.names(top)
-    const facts = await Promise.all(names.map((name) => this.facts(name)))
-    const isCut = depth !== undefined && depth < names.length && facts.slice(0, depth).every(({ ownForm }) => ownForm)
+    const first = depth === undefined ? null : await this.names(top, depth)
+    const facts = await Promise.all((first ?? []).map((name) => this.facts(name)))
+    const isCut = first !== null && facts.at(-1)?.below !== null && facts.every(({ ownForm }) => ownForm)
+    const names = isCut ? first : await this.names(top)
     const layers: Layer[] = []
-    for (const [index, name] of (isCut ? names.slice(0, depth) : names).entries()) {
+    for (const [index, name] of names.entries()) {
       const file = await this.#store.openLayer(name, 'read')
       files.push(file)
-      const { format } = facts[index] as LayerFacts
-      layers.push({ name, format, file, isFollowed: isCut && index + 1 === depth })
+      layers.push({ name, format: (await this.facts(name)).format, file, isFollowed: isCut && index + 1 === names.length })
     }
     return layers
   }

@@ -1,6 +1,6 @@
-// Copies what a span holds into a disk of our own form: data as data, zeros as zeros, and nothing where there is nothing.
+// Copies what a span holds into a new layer: data as data, zeros as zeros, and nothing where there is nothing.
 
-import type { Disk } from '../disk/disk.ts'
+import type { LayerTarget } from './layer-image.ts'
 import { layerRuns, type LayerSpan } from './layer-runs.ts'
 import type { Progress } from './progress.ts'
 
@@ -8,7 +8,7 @@ import type { Progress } from './progress.ts'
 const CHUNK_BYTES = 1024 * 1024
 
 /** Copies `span` into `target`, which is empty and as large. */
-export async function copyLayer(span: LayerSpan, target: Disk, progress: Progress): Promise<void> {
+export async function copyLayer(span: LayerSpan, target: LayerTarget, progress: Progress): Promise<void> {
   const chunk = new Uint8Array(CHUNK_BYTES)
   for await (const { kind, offset, length } of layerRuns(span)) {
     if (kind === 'zero') {

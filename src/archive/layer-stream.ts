@@ -8,6 +8,7 @@
 import { BoxLiteError } from '../error.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { ByteReader } from './byte-reader.ts'
+import type { LayerTarget } from './layer-image.ts'
 import { CLUSTER_BYTES, layerRuns, type LayerSpan, type Run } from './layer-runs.ts'
 
 const MAGIC = 0x424f584c41594552n
@@ -66,34 +67,34 @@ export async function readLayerHeader(reader: ByteReader): Promise<bigint> {
 }
 
 /**
- * Writes what follows the header into a disk that is empty and as large as the header said. Refuses with `corrupt` what
+ * Writes what follows the header into a layer that is empty and as large as the header said. Refuses with `corrupt` what
  * `writeLayerStream` would not have written: another order, runs that could be one, part of a cluster, other kinds.
  */
-export async function readLayerRuns(reader: ByteReader, disk: Disk): Promise<void> {
+export async function readLayerRuns(reader: ByteReader, target: LayerTarget): Promise<void> {
   const record = new DataView(new ArrayBuffer(RECORD_BYTES))
   const chunk = new Uint8Array(CHUNK_BYTES)
   let previous: Run = { kind: 'zero', offset: 0, length: 0 }
   for (;;) {
     await reader.readInto(new Uint8Array(record.buffer))
-    const run = parseRecord(record, disk.sizeBytes)
+    const run = parseRecord(record, target.sizeBytes)
     if (run === null) break
     const floor = previous.offset + previous.length
     if (run.offset < floor || (run.offset === floor && run.kind === previous.kind && previous.length > 0)) {
       throw damaged('the runs of a layer are out of order', { offset: run.offset })
     }
-    if (run.kind === 'zero') await disk.writeZeroes(run.offset, run.length)
-    else await copyData(reader, disk, run, chunk)
+    if (run.kind === 'zero') await target.writeZeroes(run.offset, run.length)
+    else await copyData(reader, target, run, chunk)
     previous = run
   }
   await reader.expectEnd()
 }
 
-async function copyData(reader: ByteReader, disk: Disk, run: Run, chunk: Uint8Array): Promise<void> {
+async function copyData(reader: ByteReader, target: LayerTarget, run: Run, chunk: Uint8Array): Promise<void> {
   const end = run.offset + run.length
   for (let at = run.offset; at < end; at += chunk.length) {
     const part = chunk.subarray(0, Math.min(chunk.length, end - at))
     await reader.readInto(part)
-    await disk.write(at, part)
+    await target.write(at, part)
   }
 }
 

@@ -28,8 +28,8 @@ export class OldChains implements Chains {
     this.#codec = codec
   }
 
-  names(top: string): Promise<readonly string[]> {
-    return chainNames(this, top)
+  names(top: string, most?: number): Promise<readonly string[]> {
+    return chainNames(this, top, most)
   }
 
   async facts(path: string): Promise<LayerFacts> {

@@ -66,6 +66,14 @@ function withManifest(change: (document: Record<string, unknown>) => unknown): B
   return signed([{ name: 'manifest.json', content: Buffer.from(`${JSON.stringify(changed, null, 2)}\n`) }, below, above])
 }
 
+/** A layer of a disk of so many bytes with at most one run, of zeros over all of it. */
+function layerOf(sizeBytes: bigint, isZero: boolean): Buffer {
+  const words = [0x424f584c41594552n, sizeBytes, ...(isZero ? [2n << 32n, 0n, sizeBytes] : []), 0n, sizeBytes, 0n]
+  const layer = Buffer.alloc(words.length * 8)
+  for (const [index, word] of words.entries()) layer.writeBigUInt64BE(word, index * 8)
+  return layer
+}
+
 /** The archive with another lower layer. */
 const withLayer = (content: Buffer): Buffer => signed([manifest, { name: below.name, content }, above])
 
@@ -282,4 +290,18 @@ describe('a failing source or store', () => {
     await expect(importBox(new TestHome().host, source(), { newId, nowMs: 1 })).rejects.toMatchObject({ code: 'corrupt' })
     expect(ended).toBe(true)
   })
+})
+
+it('an archive that says zeros of more than a disk has room for takes no more than what they hide', async () => {
+  const sizeBytes = 2 ** 40
+  const document = JSON.parse(manifest.content.toString()) as { layers: { virtualSizeBytes: string }[] }
+  for (const layer of document.layers) layer.virtualSizeBytes = String(sizeBytes)
+  const target = new TestHome()
+  const large = signed([
+    { name: 'manifest.json', content: Buffer.from(`${JSON.stringify(document, null, 2)}\n`) },
+    { name: below.name, content: layerOf(BigInt(sizeBytes), false) },
+    { name: above.name, content: layerOf(BigInt(sizeBytes), true) },
+  ])
+  await importBox(target.host, chunked(large, 40_000), { newId, nowMs: 1 })
+  for (const name of await target.store.list('layers')) expect((await target.store.readLayerHead(name, 0)).fileBytes).toBeLessThan(2 ** 20)
 })

@@ -7,9 +7,19 @@ import { exportBox, type ExportOptions } from '../../src/archive/export.ts'
 import { importBox, type ImportOptions } from '../../src/archive/import.ts'
 import type { LayerFile } from '../../src/host.ts'
 import type { BoxRecord } from '../../src/operation/record.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { makeBranchedBox, makeSmallBox } from './make-box.ts'
 import { chunked, collect } from './streams.ts'
 import { KIB, newId, TestHome } from './test-home.ts'
+
+class CountingStore extends MemoryStore {
+  opened = 0
+
+  override openLayer(name: string, mode: 'read' | 'write'): Promise<LayerFile> {
+    this.opened++
+    return super.openLayer(name, mode)
+  }
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'boxlite-archive-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -67,6 +77,28 @@ describe('an archive', () => {
       expect((await exported(home, box)).equals(archive), name ?? 'at first').toBe(true)
     }
     expect(merged).toBeGreaterThan(2)
+  })
+
+  it('of a long history costs as much a snapshot as one of a short history', async () => {
+    /** How many files are opened for each snapshot, to export and to import it. */
+    const opened = async (snapshots: number): Promise<readonly [number, number]> => {
+      const [from, to] = [new CountingStore(), new CountingStore()]
+      const home = new TestHome(from)
+      let box = await home.create()
+      for (let i = 0; i < snapshots; i++) {
+        await home.write(box, (disk) => disk.write(i * 4 * KIB, new Uint8Array(4 * KIB).fill(i + 1)))
+        box = await home.snapshot(box.id, `s${i}`)
+      }
+      from.opened = 0
+      const archive = await exported(home, box)
+      const other = new TestHome(to)
+      const copy = await imported(other, archive)
+      const counts = [from.opened / snapshots, to.opened / snapshots] as const
+      expect(await other.contents(copy.id)).toMatchObject({ live: ((await home.contents(box.id)) as { live: string }).live })
+      return counts
+    }
+    const [short, long] = [await opened(10), await opened(60)]
+    for (const direction of [0, 1] as const) expect(long[direction]).toBeLessThanOrEqual(short[direction])
   })
 
   it('opens with tar and is proven by sha256sum', async () => {
