@@ -1,0 +1,4 @@
+import { filesSuite } from '../api/files-suite.ts'
+import { nativeSubjectRefusal, openNativeSubject } from './native-subject.ts'
+
+filesSuite('a native agent', openNativeSubject, nativeSubjectRefusal())
