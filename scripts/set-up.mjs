@@ -12,10 +12,14 @@ const aptLockTimeoutSeconds = 600
 
 /** The system tools: Debian's package, what it is for, and how to see that it is there. */
 const systemTools = {
+  binutils: { what: 'as and ld, which make the ROM that accelerators are tried with', present: () => onPath('as') && onPath('ld') },
   'qemu-system-x86': { what: 'QEMU, the engine that boxes run on where it is there', present: () => onPath('qemu-system-x86_64') },
   'qemu-utils': { what: 'qemu-img, the reference that disk images are compared with', present: () => onPath('qemu-img') && onPath('qemu-io') },
   chromium: { what: 'Chromium, in which the tests of the core run a second time', present: () => chromiumPath() !== null },
 }
+
+/** What every build takes. */
+const buildPackages = ['binutils']
 
 /**
  * Prepares the repository. `systemPackages` names the Debian packages that are wanted and may be installed; with `guest` the guest is
@@ -24,7 +28,7 @@ const systemTools = {
 export async function setUp({ systemPackages = [], guest = false } = {}) {
   requireNode()
   await installPackages()
-  await installSystemTools(systemPackages)
+  await installSystemTools([...new Set([...buildPackages, ...systemPackages])])
   await buildAll()
   if (guest && (await ensureGuest()) !== 0) console.error('set-up: going on without a guest: no box will start')
 }

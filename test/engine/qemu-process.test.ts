@@ -180,16 +180,6 @@ describe('the process of a machine', () => {
     const { channel } = await machine.openAgent()
     await channel.close()
   })
-
-  check('tells a flush that fails, and the guest its own', async () => {
-    const { place, disk } = await home()
-    const failing = (args: readonly string[]): readonly string[] => bootDiskGuest(rom)(args).map((word) => failFlushes(word, disk[0]!))
-    const machine = await launch(await engine(failing).prepare(place.spec(disk, noGuestFiles)))
-    // The guest's first flush fails, so it reached the file.
-    await expect(nextRound(machine)).rejects.toThrow('x00000001')
-    await machine.pause()
-    expect(await failure(machine.flush())).toBe('io')
-  })
 })
 
 describe('a process that waits to be let go', () => {
@@ -285,15 +275,6 @@ async function accessModes(pid: number, location: string): Promise<Record<string
 
 async function command(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/cmdline`, 'latin1')).replaceAll('\0', ' ')
-}
-
-/** Puts QEMU's fault injector between a layer and its file: every flush of the file fails. */
-function failFlushes(word: string, layer: string): string {
-  if (!word.startsWith('{') || !word.includes(`"filename":"${layer}"`)) return word
-  const { file, ...node } = JSON.parse(word) as { file: Record<string, unknown> }
-  const { 'node-name': name, ...image } = file
-  const errors = [{ event: 'none', iotype: 'flush', errno: 5, once: false, immediately: true }]
-  return JSON.stringify({ ...node, file: { driver: 'blkdebug', 'node-name': name, image, 'inject-error': errors } })
 }
 
 async function failure(promise: Promise<unknown>): Promise<string | null> {

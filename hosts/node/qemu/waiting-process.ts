@@ -8,6 +8,7 @@
 // Where setpriv does not work, a second shell waits at a pipe of its own: its end without a word is the owner's death.
 
 import { spawn, type ChildProcess } from 'node:child_process'
+import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
 import { BoxLiteError } from '../../../src/error.ts'
 import { identifyProcess, type ProcessIdentity } from '../process-identity.ts'
@@ -50,7 +51,7 @@ export class WaitingProcess implements MachineProcess {
     // A session of its own: what a terminal sends to the owner's group is the owner's to pass on.
     const stdio: ('pipe' | 'ignore')[] = ['pipe', 'ignore', 'pipe', ...(watched ? (['pipe'] as const) : [])]
     const child = spawn(file!, args, { cwd: launch.directory, env: {}, detached: true, stdio })
-    const ended = endOf(child)
+    const ended = endOf(child, launch.program)
     // A write to a process that has ended; its end is told by `ended`.
     child.stdin!.on('error', () => undefined)
     const identity = child.pid === undefined ? null : await identifyProcess(child.pid)
@@ -83,7 +84,7 @@ function script(launch: Launch, watched: boolean): string {
   return `${limits}; read -r go || exit 125; ${watch} exec "$@" </dev/null 3<&-`
 }
 
-function endOf(child: ChildProcess): Promise<ProcessEnd> {
+function endOf(child: ChildProcess, program: string): Promise<ProcessEnd> {
   let said = ''
   child.stderr!.setEncoding('utf8')
   child.stderr!.on('data', (text: string) => {
@@ -95,7 +96,7 @@ function endOf(child: ChildProcess): Promise<ProcessEnd> {
   child.once('exit', () => watcher?.end('end\n'))
   return new Promise((resolve) => {
     const end = (code: number | null, signal: string | null): void => {
-      resolve({ code, signal, complaint: said.trim().split('\n').pop() || null })
+      resolve({ code, signal, complaint: complaintOf(said, basename(program)) })
     }
     child.once('error', (error) => {
       said += `\n${error.message}`
@@ -104,4 +105,10 @@ function endOf(child: ChildProcess): Promise<ProcessEnd> {
     // Not 'exit': what it said last may still be on its way.
     child.once('close', end)
   })
+}
+
+/** The last line that the program signed with its name, which a hint may follow; else the last line; null for none. */
+function complaintOf(said: string, name: string): string | null {
+  const lines = said.split('\n').filter((line) => line.trim() !== '')
+  return lines.findLast((line) => line.startsWith(`${name}: `)) ?? lines.at(-1) ?? null
 }

@@ -1,0 +1,60 @@
+// The console's log on the disk: what was said is in it, and it stays small.
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CONSOLE_FILE, ConsoleFile } from '../../hosts/node/qemu/console-file.ts'
+
+const LIMIT_BYTES = 1024 * 1024
+
+describe("the console's file", () => {
+  let directory: string
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'boxlite-console-'))
+  })
+
+  afterEach(async () => {
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  it('has what was said, in its order, and goes on with a next owner', async () => {
+    for (const owner of ['one', 'two']) {
+      const file = new ConsoleFile(directory)
+      for (let line = 0; line < 100; line++) file.append(Buffer.from(`${owner} ${line}\n`))
+      await file.settled()
+    }
+    const lines = ['one', 'two'].flatMap((owner) => Array.from({ length: 100 }, (_, line) => `${owner} ${line}\n`))
+    expect(await readFile(join(directory, CONSOLE_FILE), 'utf8')).toBe(lines.join(''))
+  })
+
+  it('never takes much more than twice its limit, however long the guest talks', async () => {
+    const file = new ConsoleFile(directory)
+    const page = Buffer.alloc(64 * 1024, 'a')
+    for (let count = 0; count < 100; count++) {
+      file.append(page)
+      await file.settled()
+    }
+    file.append(Buffer.from('last'))
+    await file.settled()
+    const names = await readdir(directory)
+    expect(names.sort()).toEqual([CONSOLE_FILE, `${CONSOLE_FILE}.1`])
+    for (const name of names) expect((await stat(join(directory, name))).size).toBeLessThanOrEqual(LIMIT_BYTES + page.length)
+    expect(await readFile(join(directory, CONSOLE_FILE), 'utf8')).toMatch(/last$/)
+  })
+
+  it('leaves out what the disk cannot keep up with, and holds no more of it', async () => {
+    const file = new ConsoleFile(directory)
+    for (let count = 0; count < 1000; count++) file.append(Buffer.alloc(64 * 1024, 'a'))
+    await file.settled()
+    const sizes = await Promise.all((await readdir(directory)).map(async (name) => (await stat(join(directory, name))).size))
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(4 * LIMIT_BYTES)
+  })
+
+  it('does without a disk that takes nothing', async () => {
+    const file = new ConsoleFile(join(directory, 'absent'))
+    file.append(Buffer.from('lost'))
+    await file.settled()
+    expect(await readdir(directory)).toEqual([])
+  })
+})
