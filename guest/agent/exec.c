@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "cgroups.h"
 #include "users.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -26,6 +27,7 @@ struct spawn {
   const char *path;
   const struct user *user;
   int input, output, error_output;
+  int group;
   bool terminal;
   const char *failed_step;
   int error;
@@ -76,6 +78,10 @@ static void become_program(struct spawn *spawn) {
   sigset_t none;
   sigemptyset(&none);
   setsid();
+  if (!cgroups_enter(spawn->group)) {
+    report_failure(spawn, "fork");
+    return;
+  }
   if (spawn->terminal && ioctl(spawn->input, TIOCSCTTY, 0) != 0) {
     report_failure(spawn, "terminal");
     return;
@@ -196,6 +202,7 @@ static int start(struct stream *stream, struct spawn *spawn, const struct reques
   spawn->input = ends->program[0];
   spawn->output = ends->program[1];
   spawn->error_output = ends->program[2];
+  spawn->group = stream->group = cgroups_take();
   pid_t pid = spawn_program(spawn);
   if (pid < 0) return refuse(report, errno, "fork");
   if (spawn->failed_step != NULL) {

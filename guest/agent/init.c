@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "cgroups.h"
 #include "lines.h"
 #include "ports.h"
 #include "power.h"
@@ -177,6 +178,7 @@ void init_machine(void) {
   mount_root(&words);
   move_to_root();
   mount_rest();
+  cgroups_use("/sys/fs/cgroup");
   link_devices();
   raise_loopback();
   const struct rlimit files = {.rlim_cur = OPEN_FILES, .rlim_max = MOST_OPEN_FILES};

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "cgroups.h"
 #include "disks.h"
 #include "init.h"
 #include "loop.h"
@@ -25,8 +26,9 @@ void close_fd(int *fd) {
 }
 
 static int usage(void) {
-  fputs("usage: boxlite-agent --fd=N... [--root=DIR] [--disk=DIR]\n"
-        "Serves a session on each descriptor until all are closed, with DIR as its root; FREEZE freezes the file system at --disk alone.\n"
+  fputs("usage: boxlite-agent --fd=N... [--root=DIR] [--disk=DIR] [--cgroup=DIR]\n"
+        "Serves a session on each descriptor until all are closed, with DIR as its root; FREEZE freezes the file system at --disk alone;\n"
+        "programs get control groups under --cgroup.\n"
         "As a guest's first process it takes no arguments.\n",
         stderr);
   return 64;
@@ -94,6 +96,8 @@ int main(int count, char **arguments) {
       if (!serve(arguments[i] + 5)) return fail(arguments[i]);
     } else if (strncmp(arguments[i], "--root=", 7) == 0) {
       root = arguments[i] + 7;
+    } else if (strncmp(arguments[i], "--cgroup=", 9) == 0) {
+      cgroups_use(arguments[i] + 9);
     } else if (strncmp(arguments[i], "--disk=", 7) == 0) {
       disks_take(arguments[i] + 7);
     } else {

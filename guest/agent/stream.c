@@ -13,6 +13,7 @@
 
 #include "agent.h"
 #include "bytes.h"
+#include "cgroups.h"
 #include "outbox.h"
 #include "session.h"
 
@@ -32,6 +33,7 @@ struct stream *stream_new(struct session *session, uint32_t id, enum stream_kind
   stream->kind = kind;
   stream->input = -1;
   stream->report = -1;
+  stream->group = -1;
   stream->input_credit = PROTOCOL_WINDOW_BYTES;
   for (unsigned i = 0; i < 2; i++) stream->outputs[i] = (struct output){.fd = -1, .credit = PROTOCOL_WINDOW_BYTES};
   return stream;
@@ -51,7 +53,8 @@ static void close_output(struct stream *stream, unsigned output) {
 }
 
 static void kill_all(struct stream *stream) {
-  if (stream->pid != 0) kill(stream->kind == KIND_EXEC ? -stream->pid : stream->pid, SIGKILL);
+  if (stream->group >= 0) cgroups_kill(stream->group);
+  else if (stream->pid != 0) kill(stream->kind == KIND_EXEC ? -stream->pid : stream->pid, SIGKILL);
 }
 
 void stream_free(struct stream *stream) {
@@ -61,6 +64,7 @@ void stream_free(struct stream *stream) {
   close_output(stream, 0);
   close_output(stream, 1);
   close_fd(&stream->report);
+  cgroups_give(stream->group);
   free(stream);
 }
 
@@ -236,6 +240,9 @@ static void read_report(struct stream *stream, struct report *report) {
 
 static void send_done(struct stream *stream) {
   struct report report;
+  // What the program left behind is no longer the stream's.
+  cgroups_give(stream->group);
+  stream->group = -1;
   report_begin(&report);
   if (stream->failed != 0) {
     report_error(&report, stream->failed);

@@ -37,6 +37,8 @@ struct stream {
   // The child, 0 when it is reaped; `status` is then what wait said.
   pid_t pid;
   int status;
+  // A program's control group, or -1.
+  int group;
   bool cancelled;
   // Its input is a terminal: the same descriptor as outputs[0].
   bool terminal;

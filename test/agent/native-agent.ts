@@ -30,13 +30,26 @@ export interface NativeAgent {
   readonly ended: Promise<{ readonly status: number | null; readonly complaints: string }>
 }
 
+export interface NativeAgentOptions {
+  readonly sessions?: number
+  /** The root of everything it does. */
+  readonly root?: string
+  /** A cgroup2 directory for the programs' groups. */
+  readonly cgroup?: string
+  /** A directory on the one file system that FREEZE freezes. */
+  readonly disk?: string
+}
+
 /** Starts an agent that serves `sessions` sessions until all their channels are closed. */
-export function startNativeAgent(options: { readonly sessions?: number; readonly root?: string } = {}): NativeAgent {
+export function startNativeAgent(options: NativeAgentOptions = {}): NativeAgent {
   const count = options.sessions ?? 1
   const descriptors = Array.from({ length: count }, (_, index) => 3 + index)
   const words = descriptors.map((fd) => `--fd=${fd}`)
-  if (options.root !== undefined) words.push(`--root=${options.root}`)
-  const child = spawn(buildNativeAgent(), words, { stdio: ['ignore', 'ignore', 'pipe', ...descriptors.map(() => 'pipe' as const)] })
+  const { root: rootDirectory, cgroup, disk } = options
+  for (const [name, value] of Object.entries({ root: rootDirectory, cgroup, disk })) if (value !== undefined) words.push(`--${name}=${value}`)
+  // The sanitizer looks for leaks in /proc, which another root does not have.
+  const env = { ...process.env, ...(rootDirectory === undefined ? {} : { ASAN_OPTIONS: 'detect_leaks=0' }) }
+  const child = spawn(buildNativeAgent(), words, { env, stdio: ['ignore', 'ignore', 'pipe', ...descriptors.map(() => 'pipe' as const)] })
   let complaints = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (complaints += text))
   const ended = new Promise<{ status: number | null; complaints: string }>((resolve) => {
