@@ -1,6 +1,6 @@
 // QEMU's tools, the reference that our images and our readings of images are held against.
 
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,15 +16,19 @@ export interface Outcome {
   readonly stderr: string
 }
 
+/** Of what a command says on standard error so much is kept, the end: qemu-img has a line for every bad entry of a table. */
+const STDERR_KEPT = 64 * 1024
+
 /** Runs a command to its end, at most `timeoutMs`. */
 export function run(command: string, args: readonly string[], timeoutMs = 60_000): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    execFile(command, args, { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
-      if (error === null) resolve({ exitCode: 0, stdout, stderr })
-      else if (typeof error.code === 'number') resolve({ exitCode: error.code, stdout, stderr })
-      else if (error.killed === true || typeof error.signal === 'string') resolve({ exitCode: null, stdout, stderr })
-      else reject(error)
-    })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL' })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-STDERR_KEPT)))
+    child.once('error', reject)
+    child.once('close', (exitCode) => resolve({ exitCode, stdout, stderr }))
   })
 }
 
