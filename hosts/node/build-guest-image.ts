@@ -9,17 +9,11 @@ import { fileURLToPath } from 'node:url'
 import { BoxLiteError } from '../../src/error.ts'
 import { type GuestAssets, type GuestImageFile } from './guest-assets.ts'
 
-/** What the builder says while it works. */
-export interface BuildImageProgress {
-  readonly stage: 'build'
-  /** One line for a person: a step and how long it is expected to take, or how far it is. */
-  readonly line: string
-}
-
 export interface BuildImageOptions {
   /** Ends the build with `aborted`; what was downloaded stays in the cache, and the next build takes it from there. */
   readonly signal?: AbortSignal
-  readonly onProgress?: (progress: BuildImageProgress) => void
+  /** Gets each line that the builder says: a step and how long it is expected to take, or how far it is. */
+  readonly onProgress?: (line: string) => void
 }
 
 /** How much of what the builder said goes into an error, in lines. */
@@ -61,7 +55,7 @@ async function runBuilder(assets: GuestAssets, reference: string, { signal, onPr
     createInterface({ input: stream }).on('line', (line) => {
       last.push(line)
       if (last.length > LAST_LINES) last.shift()
-      onProgress?.({ stage: 'build', line: line.replace(/^guest: */, '') })
+      onProgress?.(line.replace(/^guest: */, ''))
     })
   }
   const abort = (): void => {

@@ -2,6 +2,7 @@
 
 import { dirname, basename } from 'node:path'
 import type { Guest, ImageSource } from '../../src/guest.ts'
+import { buildGuestImage } from './build-guest-image.ts'
 import { createNodeFileSystem } from './fs.ts'
 import { findGuest, type GuestImageFile } from './guest-assets.ts'
 
@@ -14,6 +15,11 @@ export async function findNodeGuest(): Promise<Guest> {
     image(reference) {
       const image = assets.image(reference)
       return image === null ? null : imageSource(image)
+    },
+    build: async (reference, { signal, onProgress }) => {
+      let done = 0
+      const tell = (step: string): void => onProgress?.({ stage: 'build', step, done: done++, total: null })
+      return imageSource(await buildGuestImage(assets, reference, { ...(signal && { signal }), onProgress: tell }))
     },
   }
 }

@@ -68,4 +68,31 @@ describe('the packages', () => {
     const found = execFileSync(process.execPath, ['--input-type=module', '--eval', look, module], { cwd: project, env, encoding: 'utf8' })
     expect(found.trim()).toBe(join(project, 'node_modules/boxlite-guest-386'))
   })
+
+  it('run a box with the emulator that they bring, where there is no QEMU and no other program at all', (context) => {
+    if (!built) context.skip('no guest is built on this machine')
+    const project = join(folder, 'project')
+    writeFileSync(
+      join(project, 'ten-lines.mjs'),
+      `import { BoxLite } from 'boxlite'
+
+       const lite = await BoxLite.open()
+       const box = await lite.create({ image: 'base' })
+       try {
+         const { stdout, exitCode } = await box.exec('uname', ['-sm'])
+         await box.snapshot.create('clean')
+         await box.exec('rm', ['-rf', '/etc'])
+         await box.snapshot.restore('clean', { restart: true })
+         const after = await box.exec('cat', ['/etc/hostname'])
+         console.log(JSON.stringify({ stdout, exitCode, after: after.stdout, engine: (await lite.engine).name }))
+       } finally {
+         await box.remove({ force: true })
+       }
+       await lite.close()`,
+    )
+    const env = { PATH: '/nothing', HOME: join(folder, 'user'), BOXLITE_GUEST_CACHE: join(folder, 'nothing') }
+    mkdirSync(env.HOME)
+    const said = execFileSync(process.execPath, ['ten-lines.mjs'], { cwd: project, env, encoding: 'utf8' })
+    expect(JSON.parse(said)).toEqual({ stdout: 'Linux i686\n', exitCode: 0, after: 'box\n', engine: 'v86' })
+  })
 })
