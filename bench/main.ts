@@ -8,6 +8,7 @@ import { benchCheck } from './check.ts'
 import { benchConvert } from './convert.ts'
 import { benchDevice } from './device.ts'
 import { benchHostile } from './hostile.ts'
+import { benchMachines } from './machines.ts'
 import { benchChurn, benchMany } from './many.ts'
 import { benchSnapshots } from './snapshots.ts'
 import { benchStream } from './stream.ts'
@@ -23,6 +24,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]
   churn: benchChurn,
   stream: benchStream,
   hostile: benchHostile,
+  machines: benchMachines,
 }
 
 const asked = process.argv.slice(2)
