@@ -1,0 +1,34 @@
+// What `exec` and `shell` promise, in a box on each engine that Node has.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BoxLite, type EngineName } from '../../hosts/node/index.ts'
+import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
+import { createV86Engine } from '../../hosts/node/v86/engine.ts'
+import type { Box } from '../../src/box.ts'
+import type { Engine } from '../../src/engine.ts'
+import { SMALL, whyNoGuest } from './api-suite.ts'
+import { execSuite, type Opened } from './exec-suite.ts'
+
+/** Why there can be no box on an engine; null: there can. */
+async function refusal(engine: Engine): Promise<string | null> {
+  const { accelerator, refused } = await engine.probe()
+  return (await whyNoGuest()) ?? (accelerator === null ? refused.map(({ reason }) => reason).join(' ') : null)
+}
+
+/** A running box, in a home of its own. */
+const opener = (engine: EngineName) => async (): Promise<Opened<Box>> => {
+  const directory = await mkdtemp(join(tmpdir(), 'boxlite-commands-'))
+  const lite = await BoxLite.open({ homeDir: join(directory, 'home'), engine })
+  const box = await lite.create(SMALL)
+  return {
+    subject: box,
+    async close() {
+      await box.remove({ force: true })
+      await lite.close()
+      await rm(directory, { recursive: true })
+    },
+  }
+}
+
+for (const engine of [new QemuEngine(), createV86Engine()]) execSuite(engine.name, opener(engine.name), await refusal(engine))
