@@ -131,6 +131,14 @@ describe('the probe', () => {
     },
   )
 
+  it('tries again each time while nothing works', async () => {
+    const path = await program('exit 1')
+    expect((await new QemuEngine({ cacheFile, program: path }).probe()).accelerator).toBeNull()
+    const once = (await runs()).length
+    expect((await new QemuEngine({ cacheFile, program: path }).probe()).accelerator).toBeNull()
+    expect(await runs()).toHaveLength(2 * once)
+  })
+
   it('does without a cache that cannot be written', async () => {
     await writeFile(join(directory, 'cache'), 'a file')
     expect((await new QemuEngine({ cacheFile, program: await program(works) }).probe()).accelerator).not.toBeNull()

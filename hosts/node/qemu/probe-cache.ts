@@ -13,12 +13,18 @@ export function cacheDirectory(): string {
   return process.platform === 'darwin' ? join(homedir(), 'Library', 'Caches', 'boxlite') : join(homedir(), '.cache', 'boxlite')
 }
 
-/** What `find` found for `key`, from the file where it says so; written there otherwise. `isValue` judges what a file holds. */
-export async function cached<T>(path: string, key: string, isValue: (value: unknown) => value is T, find: () => Promise<T>): Promise<T> {
+/** How to judge what a cache holds, and what may go there. */
+export interface Judge<T> {
+  isValue(value: unknown): value is T
+  isWorthKeeping(value: T): boolean
+}
+
+/** What `find` found for `key`, from the file where it says so; else found anew, and written there. */
+export async function cached<T>(path: string, key: string, { isValue, isWorthKeeping }: Judge<T>, find: () => Promise<T>): Promise<T> {
   const known = await readEntry(path)
   if (known?.version === VERSION && known.key === key && isValue(known.value)) return known.value
   const value = await find()
-  await writeEntry(path, JSON.stringify({ version: VERSION, key, value }))
+  if (isWorthKeeping(value)) await writeEntry(path, JSON.stringify({ version: VERSION, key, value }))
   return value
 }
 

@@ -54,7 +54,7 @@ export async function survey(cacheFile: string, named: string | undefined = proc
   const setpriv = await findProgram(['setpriv'])
   const { mtimeMs, size } = await fileCall('look at', program, stat(program))
   const key = JSON.stringify([await bootId(), program, mtimeMs, size, process.getuid?.(), setpriv, tried, probeRomBase64.length])
-  const findings = await cached(cacheFile, key, isFindings, () => find(program, tried, setpriv))
+  const findings = await cached(cacheFile, key, judge, () => find(program, tried, setpriv))
   for (const { accelerator, refusal } of findings.verdicts) {
     if (refusal !== null) refused.push({ engine: 'qemu', accelerator, reason: refusal, remedy: remedyFor(accelerator) })
   }
@@ -126,6 +126,12 @@ async function setprivWorks(setpriv: string): Promise<boolean> {
     // One that is too old for these options, or may not be used here.
     return false
   }
+}
+
+// Where nothing works the next program tries again: it may have been a bad moment, and that must not last until the next boot.
+const judge = {
+  isValue: isFindings,
+  isWorthKeeping: ({ verdicts }: Findings): boolean => verdicts.some(({ refusal }) => refusal === null),
 }
 
 function remedyFor(accelerator: QemuAccelerator): string | null {
