@@ -5,9 +5,11 @@ import { describe, expect, it } from 'vitest'
 import { isBoxLiteError, type ErrorCode } from '../../src/error.ts'
 import type { Operation } from '../../src/operation/operation.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { count } from '../counts.ts'
 import { chainOf, Home, id, machineRecord, makeBox } from './operation-home.ts'
 
-const runs = Number(globalThis.process?.env?.['BOXLITE_FUZZ_RUNS'] ?? 150)
+const runs = count(150, 5000)
+console.log(`random sequences of operations on homes: ${runs}`)
 
 /** Snapshot name to the name of its parent, in the order of the record. */
 interface ModelBox {

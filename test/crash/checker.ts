@@ -67,6 +67,8 @@ export class Checker {
   enough = Number.POSITIVE_INFINITY
   /** Called with every disk that is judged, before recovery touches it. */
   onDisk: ((world: World, context: Context, model: Model) => void) | null = null
+  /** Changes what a recovering process does: the mutants. */
+  wrap: (run: Run, wrappers: Wrappers) => Wrappers = (_run, wrappers) => wrappers
   readonly #failureLimit: number
 
   constructor(core: Core, failureLimit = 20) {
@@ -158,7 +160,7 @@ export class Checker {
     const next = new Run(run.world, base, run.machines)
     next.world.tracking = job.killed || job.depth < DEPTH_LIMIT
     if (job.depth < DEPTH_LIMIT) next.world.onEffect = () => this.#cut(next, job.context, trail, job.depth + 1)
-    const process = next.process(this.core, tracing(trail))
+    const process = next.process(this.core, this.wrap(next, tracing(trail)))
     await recoverBoxes(next, process)
     if (job.killed && job.depth === 0) this.#goOn(next, before, job, trail)
     await next.perform(process, { kind: 'collect', dryRun: false })

@@ -17,6 +17,8 @@ import { Link, Names, ROOT, World, type Bounds } from './world.ts'
 
 export const id = (n: number): string => n.toString(16).padStart(32, '0')
 export const IMAGE = 'd'.repeat(64)
+/** An image that no box stands on. */
+const SPARE = 'c'.repeat(64)
 export const BOX_A = id(0xa)
 export const BOX_B = id(0xb)
 const NOW_MS = 1_790_000_000_000
@@ -39,7 +41,7 @@ export const HOME_KINDS = ['rich', 'plain', 'running', 'detached', 'silent', 'li
 export type HomeKind = (typeof HOME_KINDS)[number] | OldKind
 
 /**
- * `plain`: an image and box A on it. `rich`: A with snapshots and data in each of its layers, an unnamed layer between
+ * `plain`: an image and box A on it, and an image that nothing stands on. `rich`: A with snapshots and data in each of its layers, an unnamed layer between
  * them (to be merged), B cloned from a snapshot of A, and layers that nothing reaches. `linked`: `rich`, with links out of the home
  * planted wherever a name is free. The next: `rich`, and A runs: a machine that dies with its owner and has no guest agent; one that
  * outlives it (`detached`); one that does, and answers nothing (`silent`). Those of old-homes.ts: `plain`, beside an old home.
@@ -51,10 +53,11 @@ export async function makeHome(core: Core, kind: HomeKind, bounds: Bounds): Prom
   const run = new Run(world, Expectation.EMPTY)
   const process = run.process(core)
   const perform = (operation: Operation): Promise<unknown> => run.perform(process, operation)
-  await perform({ kind: 'image.add', imageId: IMAGE, reference: 'debian:13', layers: [{ name: `${id(1)}.raw`, parent: null }], nowMs: NOW_MS })
+  await perform(imageAdd(IMAGE, 'debian:13', 1))
   await perform(boxCreate(BOX_A, 'a', id(2)))
   writePages(run, BOX_A, 2)
   const isOld = (OLD_KINDS as readonly string[]).includes(kind)
+  if (kind === 'plain') await perform(imageAdd(SPARE, 'spare:1', 13))
   if (kind !== 'plain' && !isOld) {
     await perform(snapshotCreate('s1', id(3), id(4)))
     writePages(run, BOX_A, 1)
@@ -141,8 +144,8 @@ function boxImport(boxId: string, name: string, first: number): Operation {
   return { kind: 'box.create', boxId, name, config: {}, ...disk }
 }
 
-function imageAdd(first: number): Operation {
-  return { kind: 'image.add', imageId: 'e'.repeat(64), reference: 'alpine:3', layers: [{ name: `${id(first)}.raw`, parent: null }], nowMs: NOW_MS }
+function imageAdd(imageId: string, reference: string, layer: number): Operation {
+  return { kind: 'image.add', imageId, reference, layers: [{ name: `${id(layer)}.raw`, parent: null }], nowMs: NOW_MS }
 }
 
 /** An operation by name; `first` is the first of 16 ids of its own, `tag` ends the names that it gives. */
@@ -172,8 +175,9 @@ export const TEMPLATES: Readonly<Record<string, Template>> = {
   stop: () => ({ kind: 'box.stop', boxId: BOX_A }),
   collect: () => ({ kind: 'collect', dryRun: false }),
   merge: (first) => ({ kind: 'merge', temporaryId: id(first), limit: 4 }),
-  'add image': (first) => imageAdd(first),
+  'add image': (first) => imageAdd('e'.repeat(64), 'alpine:3', first),
   'remove image': () => ({ kind: 'image.remove', imageId: IMAGE }),
+  'remove spare image': () => ({ kind: 'image.remove', imageId: SPARE }),
 }
 
 /** Everything that is cut, by name: the operations, and what is done in homes of its own. */

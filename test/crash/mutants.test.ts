@@ -34,15 +34,35 @@ const SURVIVORS: Readonly<Record<string, string>> = {
   'holds back machine resume': 'a guest that is thawed before it is resumed runs a moment later',
 }
 
+/** Where a mutant is looked for that recovers. */
+const CRASHES = [
+  ...['snapshot', 'delete a', 'merge'].map((name) => `single rich ${name}`),
+  ...['single plain remove spare image', 'single linked collect'],
+  ...['detached', 'running', 'silent'].map((kind) => `single ${kind} snapshot`),
+]
+
+/**
+ * The mutants that are caught when a recovering process is one. The others carry out wrongly what recovery never does (it makes
+ * no layer, folds none and removes no record), what has no rival then (the locks), or what has nothing left to do: a machine
+ * that is found in the middle of a switch was paused and drained before its record said so.
+ */
+const RECOVERING: readonly string[] = [
+  ...['commitRecord', 'syncDirectory', 'remove'].map((effect) => `leaves out store ${effect}`),
+  ...['switchTo', 'resume', 'thaw', 'kill'].map((effect) => `leaves out machine ${effect}`),
+  ...['file of a record', 'directory boxes', 'directory images', 'directory layers'].map((what) => `does not sync the ${what}`),
+  'looks through symbolic links',
+]
+
 const cores = [await Core.create(), await Core.create()] as const
 
-async function caughtBy(mutant: Mutant): Promise<string | null> {
-  for (const scenario of SCENARIOS) {
+async function caughtBy(mutant: Mutant, recovers = false): Promise<string | null> {
+  for (const scenario of recovers ? CRASHES : SCENARIOS) {
     const checker = new Checker(cores[0], 1)
     checker.enough = STATES
     const bench = new Bench(cores, checker, bounds)
     for (const kind of HOME_KINDS) if (scenario.startsWith(`single ${kind}`) || !scenario.startsWith('single')) await bench.home(kind)
-    bench.wrap = mutant.wrap
+    if (recovers) checker.wrap = mutant.wrap
+    else bench.wrap = mutant.wrap
     await runScenario(bench, scenario)
     const [failure] = checker.failures
     if (failure !== undefined) return `${scenario}: ${failure.message}`
@@ -53,6 +73,15 @@ async function caughtBy(mutant: Mutant): Promise<string | null> {
 describe('a host is caught that', () => {
   for (const mutant of mutants().filter(({ name }) => SURVIVORS[name] === undefined)) {
     it(mutant.name, { timeout: 600_000 }, async () => expect(await caughtBy(mutant)).not.toBeNull())
+  }
+})
+
+describe('a recovering host is caught that', () => {
+  for (const name of RECOVERING) {
+    it(name, { timeout: 600_000 }, async () => {
+      const mutant = mutants().find((other) => other.name === name)!
+      expect(await caughtBy(mutant, true)).not.toBeNull()
+    })
   }
 })
 
