@@ -41,10 +41,11 @@ export const HOME_KINDS = ['rich', 'plain', 'running', 'detached', 'silent', 'li
 export type HomeKind = (typeof HOME_KINDS)[number] | OldKind
 
 /**
- * `plain`: an image and box A on it, and an image that nothing stands on. `rich`: A with snapshots and data in each of its layers, an unnamed layer between
- * them (to be merged), B cloned from a snapshot of A, and layers that nothing reaches. `linked`: `rich`, with links out of the home
- * planted wherever a name is free. The next: `rich`, and A runs: a machine that dies with its owner and has no guest agent; one that
- * outlives it (`detached`); one that does, and answers nothing (`silent`). Those of old-homes.ts: `plain`, beside an old home.
+ * `plain`: an image and box A on it, and an image that nothing stands on. `rich`: A with snapshots and data in each of its
+ * layers, an unnamed layer between them (to be merged), B cloned from a snapshot of A, and layers that nothing reaches.
+ * `linked`: `rich`, with links out of the home planted wherever a name is free. The next: `rich`, and A runs: a machine that dies
+ * with its owner and has no guest agent; one that outlives it (`detached`); one that does, and answers nothing (`silent`). Those
+ * of old-homes.ts: an image and box A on it, beside an old home.
  */
 export async function makeHome(core: Core, kind: HomeKind, bounds: Bounds): Promise<Home> {
   const world = new World(bounds)
