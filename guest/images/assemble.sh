@@ -31,8 +31,8 @@ done
 # Nobody reads manuals here; the licences stay.
 rm -rf "$root/usr/share/man" "$root/usr/share/info" "$root/usr/share/lintian" "$root/usr/share/locale" "$root/usr/share/bug" \
   "$root/usr/share/initramfs-tools" "$root/usr/share/doc-base" "$root/usr/share/menu"
-find "$root/usr/share/doc" ! -type d ! -name copyright -delete
-find "$root/usr/share/doc" -depth -type d -empty -delete
+find "$root/usr/share" -path "$root/usr/share/doc/*" ! -type d ! -name copyright -delete
+find "$root/usr/share" -depth -mindepth 1 -type d -empty -delete
 
 for tree in "$skeleton/tree" "$recipe/tree"; do
   cp -R "$tree/." "$root"

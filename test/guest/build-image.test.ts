@@ -7,13 +7,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseBuiltImage, type BuiltImage } from '../../src/guest-manifest.ts'
-import { makeRepository, type TestPackage } from './package-repository.ts'
+import { makeRepository, toolPath, whyNoBuild, type TestPackage } from './package-repository.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const script = join(root, 'scripts/guest-image.mjs')
-const tools = ['apt-get', 'dpkg-deb', 'fakeroot', 'flock', 'mke2fs', 'debugfs']
-const path = `${process.env['PATH']}:/usr/sbin:/sbin`
-const missing = tools.filter((tool) => !path.split(':').some((folder) => existsSync(join(folder, tool))))
 
 const busybox = (version: string): TestPackage[] => [
   { name: 'busybox-static', version, depends: 'needed', files: { 'bin/busybox': `busybox ${version}` } },
@@ -23,7 +20,8 @@ const busybox = (version: string): TestPackage[] => [
 
 let folder = ''
 beforeEach((context) => {
-  if (missing.length > 0) context.skip(`no ${missing.join(', ')} on this machine`)
+  const why = whyNoBuild()
+  if (why !== null) context.skip(why)
   folder = mkdtempSync(join(tmpdir(), 'boxlite-build-image-'))
 })
 afterEach(() => {
@@ -37,7 +35,7 @@ interface Run {
 
 /** Runs the builder on `cache`; `onOutput` sees all it said so far, and how to interrupt it as a terminal does. */
 function build(reference: string, cache: string, config: string, onOutput: (said: string, interrupt: () => void) => void = () => {}): Promise<Run> {
-  const env = { ...process.env, PATH: path, APT_CONFIG: config, BOXLITE_GUEST_CACHE: join(folder, cache) }
+  const env = { ...process.env, PATH: toolPath, APT_CONFIG: config, BOXLITE_GUEST_CACHE: join(folder, cache) }
   return run([script, reference], env, onOutput)
 }
 
@@ -67,7 +65,7 @@ function inside(image: { path: string }, request: string): string {
   const raw = join(folder, 'look.raw')
   rmSync(raw, { force: true })
   execFileSync(process.execPath, [join(root, 'dist/hosts/node/cli/boxlite.js'), 'disk', 'convert', '-O', 'raw', image.path, raw])
-  return execFileSync('debugfs', ['-R', request, raw], { env: { ...process.env, PATH: path }, encoding: 'utf8', stdio: 'pipe' })
+  return execFileSync('debugfs', ['-R', request, raw], { env: { ...process.env, PATH: toolPath }, encoding: 'utf8', stdio: 'pipe' })
 }
 
 describe('an image that is built from packages', () => {
@@ -153,7 +151,7 @@ describe('a machine that lacks something', () => {
   function pathWith(names: readonly string[], place = folder): string {
     const bin = join(place, 'bin')
     mkdirSync(bin)
-    for (const name of names) symlinkSync(path.split(':').map((place) => join(place, name)).find((file) => existsSync(file))!, join(bin, name))
+    for (const name of names) symlinkSync(toolPath.split(':').map((place) => join(place, name)).find((file) => existsSync(file))!, join(bin, name))
     return bin
   }
 

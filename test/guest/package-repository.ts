@@ -1,8 +1,19 @@
 // A Debian repository of a few bytes, on this machine: the builder is tested without the network and without real packages.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+
+/** Where the builder looks for tools: some are on root's PATH alone. */
+export const toolPath = `${process.env['PATH']}:/usr/sbin:/sbin`
+
+const tools = ['apt-get', 'dpkg-deb', 'fakeroot', 'flock', 'mke2fs', 'debugfs']
+
+/** Why no image can be built here, for a skip; null when one can. */
+export function whyNoBuild(): string | null {
+  const missing = tools.filter((tool) => !toolPath.split(':').some((folder) => existsSync(join(folder, tool))))
+  return missing.length === 0 ? null : `no ${missing.join(', ')} on this machine`
+}
 
 export interface TestPackage {
   readonly name: string
