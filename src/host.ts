@@ -40,6 +40,8 @@ export interface Held {
 export interface LayerFile {
   /** Fills `target` from `offset`; returns how many bytes there were (fewer only at the end of the file). */
   read(target: Uint8Array, offset: number): Promise<number>
+  /** Like `read`, into several places one after the other. Absent where the host has no one call for it. */
+  readv?(targets: readonly Uint8Array[], offset: number): Promise<number>
   /** Writes all of `source` at `offset`, extending the file where needed. Not durable before `sync`. */
   write(source: Uint8Array, offset: number): Promise<void>
   /** Sets the length; new bytes read as zeros and take no space where the host can help it. */

@@ -25,6 +25,20 @@ export class NodeFile implements LayerFile {
     return done
   }
 
+  async readv(targets: readonly Uint8Array[], offset: number): Promise<number> {
+    const reading = this.#handle.readv?.(targets, offset)
+    const bytesRead = reading === undefined ? 0 : (await fileCall('read', this.#path, reading)).bytesRead
+    // What is missing may still come: only `read` tells where the file ends.
+    let done = 0
+    for (const target of targets) {
+      const there = Math.min(target.length, Math.max(0, bytesRead - done))
+      const got = there === target.length ? there : there + (await this.read(target.subarray(there), offset + done + there))
+      done += got
+      if (got < target.length) break
+    }
+    return done
+  }
+
   async write(source: Uint8Array, offset: number): Promise<void> {
     this.#checkWritable()
     let done = 0

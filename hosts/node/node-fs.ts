@@ -10,6 +10,7 @@ export interface Stats {
 /** What is used of a `FileHandle` of `node:fs/promises`. */
 export interface Handle {
   read(target: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>
+  readv?(targets: readonly Uint8Array[], position: number): Promise<{ bytesRead: number }>
   write(source: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>
   truncate(length: number): Promise<void>
   stat(): Promise<Stats>

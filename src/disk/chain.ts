@@ -26,6 +26,12 @@ const SLICE_BYTES = 4096
 /** Numbers of slices of one file: more than 2^53 bytes have. */
 const SLICE_SPAN = 2 ** 41
 
+/** Guest bytes that stand in a file as they are, and where they are wanted. */
+interface DataPart {
+  readonly extent: MappedExtent
+  readonly target: Uint8Array
+}
+
 export class Chain {
   readonly core: Core
   readonly #layers: OpenLayer[] = []
@@ -130,15 +136,16 @@ export class Chain {
       // Where the metadata is known, which is nearly always, nothing is awaited but the bytes.
       const known = this.#mapNow(offset + done, target.length - done, depth)
       const extents = known > 0 ? this.#takeExtents(known) : await this.map(offset + done, target.length - done, depth)
-      const jobs: Promise<void>[] = []
+      const runs: DataPart[][] = []
       const compressed: CompressedPart[] = []
       for (const extent of extents) {
         const part = target.subarray(done, done + extent.length)
         done += extent.length
-        if (extent.kind === ExtentKind.DATA) jobs.push(this.#readData(extent, part))
+        if (extent.kind === ExtentKind.DATA) this.#addData(runs, { extent, target: part })
         else if (extent.kind === ExtentKind.COMPRESSED) compressed.push({ layer: this.#layers[extent.depth]!, extent, target: part })
         else part.fill(0)
       }
+      const jobs = runs.map((run) => this.#readData(run))
       if (compressed.length > 0) jobs.push(this.#compressed.read(compressed))
       if (jobs.length === 1) await jobs[0]
       else await Promise.all(jobs)
@@ -231,10 +238,26 @@ export class Chain {
     return extents
   }
 
-  async #readData(extent: MappedExtent, part: Uint8Array): Promise<void> {
-    const got = await this.#layers[extent.depth]!.file.read(part, extent.hostOffset)
+  /** Joins parts that follow each other in one file, however far apart the guest has them: a call costs more than its bytes. */
+  #addData(runs: DataPart[][], part: DataPart): void {
+    const run = runs.at(-1)
+    const last = run?.at(-1)?.extent
+    const { extent } = part
+    const follows = last !== undefined && last.depth === extent.depth && last.hostOffset + last.length === extent.hostOffset
+    if (follows && this.#layers[extent.depth]!.file.readv !== undefined) run!.push(part)
+    else runs.push([part])
+  }
+
+  async #readData(run: readonly DataPart[]): Promise<void> {
+    const { extent, target } = run[0]!
+    const { file } = this.#layers[extent.depth]!
+    const targets = run.map((part) => part.target)
+    let got = run.length > 1 && file.readv ? await file.readv(targets, extent.hostOffset) : await file.read(target, extent.hostOffset)
     // The last cluster of a file may be cut short: what is not there reads as zeros.
-    if (got < part.length) this.#fillEnd(extent, part, got)
+    for (const part of run) {
+      if (got < part.target.length) this.#fillEnd(part.extent, part.target, Math.max(0, got))
+      got -= part.target.length
+    }
   }
 
   #fillEnd(extent: MappedExtent, part: Uint8Array, got: number): void {

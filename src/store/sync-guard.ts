@@ -19,7 +19,7 @@ export class SyncGuard {
         throw error
       }
     }
-    const { punchHole } = file
+    const { punchHole, readv } = file
     return {
       read: (target, offset) => file.read(target, offset),
       write: (source, offset) => file.write(source, offset),
@@ -27,6 +27,7 @@ export class SyncGuard {
       size: () => file.size(),
       sync,
       close: () => file.close(),
+      ...(readv && { readv: (targets: readonly Uint8Array[], offset: number) => readv.call(file, targets, offset) }),
       ...(punchHole && { punchHole: (offset: number, length: number) => punchHole.call(file, offset, length) }),
     }
   }

@@ -134,6 +134,21 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         await file.close()
       })
 
+      it('fills several places at once, as far as the file goes', async () => {
+        const file = await store.createLayer(layer)
+        const content = Uint8Array.from({ length: 1000 }, (_, i) => i % 251)
+        await file.write(content, 0)
+        for (const [offset, there] of [[0, 900], [100, 900], [400, 600], [750, 250], [1000, 0]] as const) {
+          const targets = [300, 0, 100, 500].map((length) => new Uint8Array(length).fill(255))
+          const got = await (file.readv?.(targets, offset) ?? file.read(targets[0]!, offset))
+          expect(got).toBe(file.readv ? there : Math.min(there, 300))
+          const filled = Uint8Array.from(targets.flatMap((target) => [...target]))
+          expect(filled.subarray(0, got)).toEqual(content.subarray(offset, offset + got))
+          expect(filled.subarray(got).every((byte) => byte === 255)).toBe(true)
+        }
+        await file.close()
+      })
+
       it('reads zeros where a truncation cut and grew', async () => {
         const file = await store.createLayer(layer)
         await file.write(new Uint8Array(100_000).fill(7), 0)
