@@ -2,7 +2,7 @@
 
 import { BoxLiteError } from './error.ts'
 
-/** Text is sent as UTF-8. */
+/** Text, which is sent as UTF-8, or bytes; whole or in pieces. */
 export type ByteInput = string | Uint8Array | AsyncIterable<string | Uint8Array> | ReadableStream<string | Uint8Array>
 
 /** Chunks to be pulled one after the other. */

@@ -1,7 +1,9 @@
 // What an execution takes and gives.
 
-/** What a program reads: text or bytes, whole or in pieces. */
-export type ExecInput = string | Uint8Array | AsyncIterable<string | Uint8Array> | ReadableStream<string | Uint8Array>
+import type { ByteInput } from '../byte-source.ts'
+
+/** What a program reads. */
+export type ExecInput = ByteInput
 
 /** How much of each output is kept where the caller does not say. */
 export const DEFAULT_OUTPUT_BYTES: number = 10 * 2 ** 20

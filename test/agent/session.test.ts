@@ -133,6 +133,31 @@ describe('a session', () => {
     agent.channel.write = silenced
   })
 
+  it('takes any bytes for frames, or ends with `corrupt`: nothing else ever comes of them', async () => {
+    const type = fc.constantFrom(...Object.values(FrameType), 0x42)
+    const trailer = fc.constantFrom(0x5a, 0x5a, 0x5a, 0)
+    const frame = fc
+      .record({ type, stream: fc.nat({ max: 3 }), payload: fc.uint8Array({ maxLength: 40 }), trailer })
+      .map(({ type, stream, payload, trailer }) => {
+        const bytes = encodeFrame(type, stream, payload)
+        bytes[bytes.length - 1] = trailer
+        return bytes
+      })
+    const part = fc.oneof({ weight: 9, arbitrary: frame }, fc.uint8Array({ maxLength: 30 }))
+    const property = fc.asyncProperty(fc.array(part, { maxLength: 12 }), async (parts) => {
+      const agent = new FakeAgent()
+      const session = await start(agent)
+      const streams = await Promise.all([openExec(session), openExec(session)])
+      for (const bytes of parts) agent.raw(bytes)
+      agent.raw(new Uint8Array(0))
+      await session.close()
+      const ended = await session.closed
+      if (ended !== null) expect(['corrupt', 'io']).toContain(ended.code)
+      for (const { done } of streams) expect(['no error', 'corrupt', 'io', 'invalid_state']).toContain(await codeOf(done))
+    })
+    await fc.assert(property, { numRuns: count(1000, 30_000) })
+  })
+
   it('ends with `io` when the channel closes or the agent says GOAWAY, whose words are in the message', async () => {
     const agent = new FakeAgent()
     const session = await start(agent)

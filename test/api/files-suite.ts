@@ -146,9 +146,9 @@ export function filesSuite(name: string, open: () => Promise<Opened<FilesSubject
         expect(await files.list(`${there}/a`)).toEqual([])
       })
 
-      it('list thousands of names', async () => {
-        await sh('i=0; while [ $i -lt 3000 ]; do : > "a-rather-long-name-of-a-file-$i"; i=$((i+1)); done')
-        expect(await files.list(there)).toHaveLength(3000)
+      it('list more names than one frame holds', async () => {
+        await sh('i=0; while [ $i -lt 800 ]; do : > "a-rather-long-name-of-a-file-$i"; i=$((i+1)); done')
+        expect(await files.list(there)).toHaveLength(800)
       })
 
       it('make, rename, change and remove', async () => {
@@ -355,7 +355,7 @@ export function filesSuite(name: string, open: () => Promise<Opened<FilesSubject
       })
 
       it('carries many megabytes both ways', async () => {
-        const bytes = pattern(20 * MIB)
+        const bytes = pattern(8 * MIB)
         writeFileSync(join(here, 'big'), bytes)
         await files.copyIn(join(here, 'big'), `${there}/big`)
         await files.copyOut(`${there}/big`, join(here, 'back'))
