@@ -2,6 +2,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,13 @@ void stream_free(struct stream *stream) {
   free(stream);
 }
 
+// A pipe that was full once carries much: as long as a window it spares a change of processes for each 64 KiB. Most streams never
+// need it, and the limit that a user's pipes have is no reason to fail.
+static void widen(int fd, bool *widened) {
+  if (!*widened) fcntl(fd, F_SETPIPE_SZ, PROTOCOL_WINDOW_BYTES);
+  *widened = true;
+}
+
 static void fail(struct stream *stream, int error) {
   stream->failed = error;
   stream_cancel(stream);
@@ -117,14 +125,22 @@ void stream_drain(struct stream *stream) {
   if (stream->input_ended) close_input(stream);
 }
 
+// Writes what the input takes now.
+static size_t put_through(struct stream *stream, const uint8_t *bytes, size_t length) {
+  if (stream->input < 0 || length == 0) return 0;
+  ssize_t count = write(stream->input, bytes, length);
+  if (count >= 0) return (size_t)count;
+  if (!try_again()) close_input(stream);
+  return 0;
+}
+
 bool stream_take(struct stream *stream, const uint8_t *bytes, size_t length) {
   if (stream->input_ended || length > stream->input_credit) return false;
   stream->input_credit -= (uint32_t)length;
-  size_t taken = 0;
-  if (stream->input >= 0 && stream->backlog.size == 0 && length > 0) {
-    ssize_t count = write(stream->input, bytes, length);
-    if (count >= 0) taken = (size_t)count;
-    else if (!try_again()) close_input(stream);
+  size_t taken = stream->backlog.size > 0 ? 0 : put_through(stream, bytes, length);
+  if (taken < length && stream->input >= 0 && !stream->input_widened) {
+    widen(stream->input, &stream->input_widened);
+    if (stream->backlog.size == 0) taken += put_through(stream, bytes + taken, length - taken);
   }
   if (stream->input < 0) taken = length;
   stream->input_owed += (uint32_t)taken;
@@ -172,22 +188,29 @@ bool stream_wants(const struct stream *stream, unsigned output) {
   return stream->outputs[output].fd >= 0 && stream->outputs[output].credit > 0 && outbox_space(&stream->session->outbox, &where) > 0;
 }
 
-void stream_pump(struct stream *stream, unsigned index) {
+// One frame of an output; true when there may be more at once.
+static bool pump_frame(struct stream *stream, unsigned index) {
   struct output *output = &stream->outputs[index];
   struct outbox *outbox = &stream->session->outbox;
   uint8_t *where;
   size_t space = outbox_space(outbox, &where);
   if (space > output->credit) space = output->credit;
-  if (output->fd < 0 || space == 0) return;
+  if (output->fd < 0 || space == 0) return false;
   ssize_t count = read(output->fd, where, space);
   if (count > 0) {
     outbox_seal(outbox, index == 0 ? FRAME_DATA1 : FRAME_DATA2, stream->id, (size_t)count);
     output->credit -= (uint32_t)count;
     stream->linger_until = 0;
-  } else if (count == 0 || !try_again()) {
-    // A terminal ends with EIO when its last process is gone.
-    close_output(stream, index);
+    if (count == PROTOCOL_MAX_PAYLOAD_BYTES) widen(output->fd, &output->widened);
+    return (size_t)count == space;
   }
+  // A terminal ends with EIO when its last process is gone.
+  if (count == 0 || !try_again()) close_output(stream, index);
+  return false;
+}
+
+void stream_pump(struct stream *stream, unsigned output) {
+  while (pump_frame(stream, output)) continue;
 }
 
 void stream_reaped(struct stream *stream, int status) {

@@ -26,6 +26,8 @@ struct output {
   bool end_sent;
   // -1 when nothing more comes.
   int fd;
+  // Its pipe was made larger.
+  bool widened;
   uint32_t credit;
 };
 
@@ -44,6 +46,7 @@ struct stream {
   bool terminal;
   // -1: nothing takes input, or no longer.
   int input;
+  bool input_widened;
   bool input_ended;
   // What the host may send, and what it has to be given back.
   uint32_t input_credit;
