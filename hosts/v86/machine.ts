@@ -186,7 +186,9 @@ export class V86Machine implements Machine {
     this.#exit = exit
     this.#log.end()
     this.#channel?.end()
-    for (const { reject } of this.#callers.values()) reject(gone())
+    // Who waits for an answer hears why there will be none.
+    const code = exit.reason === 'crashed' ? 'engine_unavailable' : 'invalid_state'
+    for (const { reject } of this.#callers.values()) reject(new BoxLiteError(code, exit.detail))
     this.#callers.clear()
     this.#resolveExit(exit)
   }

@@ -143,6 +143,16 @@ describe('the thread of a machine', () => {
     expect(await failure(prepared.launch())).toBe('corrupt')
   })
 
+  it('says why it did not start when the emulator cannot even be made', async () => {
+    const { place, disk } = await home()
+    const kernel = join(directory, 'kernel')
+    await writeFile(kernel, 'no kernel')
+    const prepared = await engine.prepare(place.spec(disk, { ...guest, kernel }))
+    const error = await prepared.launch().then(() => null, (cause: unknown) => cause)
+    expect(isBoxLiteError(error, 'engine_unavailable') && error.message).toMatch(/^The machine did not start: The emulator failed: /)
+    expect(await engine.find(place.boxId, place.store, prepared.identity)).toBeNull()
+  })
+
   it('does not start where the guest has no room', async () => {
     const { place, disk } = await home()
     const initrd = join(directory, 'initrd')
