@@ -64,7 +64,7 @@ describe('disk create', () => {
       const { code, err } = await runCli(['disk', 'create', '--overwrite', '-b', backing, '-F', 'qcow2', './bottom.qcow2'], { cwd })
       expect({ code, err }).toEqual({
         code: 1,
-        err: 'boxlite: ./bottom.qcow2 is part of the chain that the new image is to stand on. Name another file.\n',
+        err: 'boxlite: ./bottom.qcow2 is part of the chain that it is to stand on. Name another file.\n',
       })
     }
     expect(readFileSync(join(cwd, 'bottom.qcow2')).equals(before)).toBe(true)
