@@ -2,6 +2,7 @@
 
 import type { Codec } from './disk/codec.ts'
 import type { Engine } from './engine.ts'
+import type { HostFiles } from './files/host-files.ts'
 import type { Guest } from './guest.ts'
 import type { LayerFile, Store } from './host.ts'
 
@@ -16,6 +17,8 @@ export interface BoxHost {
   nowMs(): number
   /** Opens a file of this machine for reading, by its path. Absent where programs have no files. */
   openFile?(path: string): Promise<LayerFile>
+  /** Files and directories of this machine, to copy from and to. Absent where programs have none. */
+  readonly files?: HostFiles
   /** What runs machines here, the best first. */
   readonly engines: readonly Engine[]
   /** Finds the guest's files; `engine_unavailable` says how to get them. */

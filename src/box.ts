@@ -11,6 +11,7 @@ import { BoxLiteError, isBoxLiteError } from './error.ts'
 import { startExec, startShell, type Connect, type ShellOptions } from './exec/exec.ts'
 import type { ExecOptions } from './exec/exec-options.ts'
 import type { Execution } from './exec/execution.ts'
+import { BoxFiles } from './files/box-files.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { RunCounts } from './machine/box-run.ts'
 import type { StartOptions } from './machine/launch.ts'
@@ -49,6 +50,8 @@ export class Box {
   /** Null for a box without a name. */
   readonly name: string | null
   readonly snapshot: Snapshots
+  /** The files of the box, which is started for them where it does not run. */
+  readonly files: BoxFiles
   // What every command starts with; a box keeps its settings for life.
   readonly #defaults: ExecDefaults
   readonly #connect: Connect
@@ -60,6 +63,7 @@ export class Box {
     this.id = id
     this.name = name
     this.snapshot = new Snapshots(home, id)
+    this.files = new BoxFiles(this.#connect, home.host.files ?? null)
   }
 
   /** The box as it is now. `not_found` when it was removed; `busy` while the home is being pruned. */

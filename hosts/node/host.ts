@@ -5,6 +5,7 @@ import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { BoxHost } from '../../src/box-host.ts'
 import { nodeCodec } from './codec.ts'
+import { nodeHostFiles } from './copy/host-files.ts'
 import { fileCall } from './file-call.ts'
 import { createNodeFileSystem } from './fs.ts'
 import { findNodeGuest } from './node-guest.ts'
@@ -18,8 +19,9 @@ export const nodeHost: BoxHost = {
   newId: () => randomBytes(16).toString('hex'),
   randomBytes: (length) => new Uint8Array(randomBytes(length)),
   nowMs: () => Date.now(),
+  files: nodeHostFiles,
   engines: [new QemuEngine(), createV86Engine()],
-  findGuest: findNodeGuest,
+  findGuest: () => findNodeGuest(nodeHost),
   async openFile(path) {
     // A link that the caller names is the caller's business; only what it leads to must be a file.
     const real = await fileCall('open', path, realpath(path))

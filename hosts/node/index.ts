@@ -25,6 +25,24 @@ export { BoxLiteError, isBoxLiteError, type ErrorCode, type ErrorFault } from '.
 export type { ShellOptions } from '../../src/exec/exec.ts'
 export type { ExecEvent, ExecExit, ExecInput, ExecOptions, ExecResult, TerminalSize } from '../../src/exec/exec-options.ts'
 export type { Execution } from '../../src/exec/execution.ts'
+export type { BoxFiles } from '../../src/files/box-files.ts'
+export type { CopySource } from '../../src/files/copy-source.ts'
+export type {
+  CopyFilesOptions,
+  CopyInOptions,
+  CopyOutOptions,
+  CopyReport,
+  FileOptions,
+  FilesProgress,
+  MakeDirectoryOptions,
+  ReadOptions,
+  ReadWholeOptions,
+  RemoveFileOptions,
+  Skipped,
+  StatOptions,
+  WriteOptions,
+} from '../../src/files/file-options.ts'
+export type { FileEntry, FileStat } from '../../src/files/file-stat.ts'
 export type { FsckFinding, FsckOptions, FsckProgress, FsckReport, FsckSeverity } from '../../src/fsck.ts'
 export type { HomeImage, ImageInfo, ImageOptions, ImageProgress, Images } from '../../src/images.ts'
 export type { BoxStateName } from '../../src/lifecycle.ts'

@@ -1,12 +1,15 @@
 // The guest of this machine, as the public API takes it.
 
 import { dirname, basename } from 'node:path'
+import type { BoxHost } from '../../src/box-host.ts'
 import type { Guest, ImageSource } from '../../src/guest.ts'
 import { buildGuestImage } from './build-guest-image.ts'
 import { createNodeFileSystem } from './fs.ts'
 import { findGuest, type GuestImageFile } from './guest-assets.ts'
+import { importImage } from './import-image.ts'
 
-export async function findNodeGuest(): Promise<Guest> {
+/** `host` is what boxes are made on in which images are made. */
+export async function findNodeGuest(host: BoxHost): Promise<Guest> {
   const assets = await findGuest()
   const { directory, manifest, kernel, initrd, firmware } = assets
   return {
@@ -21,6 +24,7 @@ export async function findNodeGuest(): Promise<Guest> {
       const tell = (step: string): void => onProgress?.({ stage: 'build', step, done: done++, total: null })
       return imageSource(await buildGuestImage(assets, reference, { ...(signal && { signal }), onProgress: tell }))
     },
+    import: (reference, source, options) => importImage(host, assets, reference, source, options),
   }
 }
 
