@@ -64,7 +64,7 @@ export async function answers(path: string, settles: (said: string) => boolean):
 
 const CALLS = 3
 // An owner that is stopped says nothing, and one that said 'soon' may be long. To take silence for a refusal is always safe.
-const PATIENCE_MS = 1000
+const PATIENCE_MS = 2000
 
 function hears(socket: Socket, settles: (said: string) => boolean): Promise<boolean> {
   return new Promise((resolve) => {
