@@ -1,7 +1,6 @@
 // Streams of what is pulled and pushed.
 
-import type { ByteSource } from '../byte-source.ts'
-import { toBytes } from '../byte-source.ts'
+import { toBytes, type ByteSource } from '../byte-source.ts'
 import { Handoff } from '../exec/handoff.ts'
 
 /** A stream of what a generator yields, at the reader's pace. Cancelling it ends the generator. */

@@ -139,6 +139,9 @@ describe('packing and unpacking', () => {
     const sparse = openSync(path, 'r+')
     for (const offset of offsets) writeSync(sparse, 'x', offset)
     closeSync(sparse)
+    const hollow = join(here, 'd/hollow')
+    writeFileSync(hollow, '')
+    truncateSync(hollow, 100_000_000)
     const { tar } = await pack(join(here, 'd'), 'd')
     expect(tar.length).toBeLessThan(1_000_000)
     mkdirSync(join(here, 'out'))
@@ -151,6 +154,8 @@ describe('packing and unpacking', () => {
       expect(statSync(copied).size).toBe(300_000_000)
       expect(statSync(copied).blocks * 512).toBeLessThan(1_000_000)
       execFileSync('cmp', [path, copied])
+      const empty = statSync(join(here, copy, 'd/hollow'))
+      expect([empty.size, empty.blocks]).toEqual([100_000_000, 0])
     }
   })
 

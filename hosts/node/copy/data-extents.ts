@@ -14,7 +14,7 @@ export function isHole(bytes: Uint8Array): boolean {
   return zeros.compare(bytes, 0, bytes.length, 0, bytes.length) === 0
 }
 
-/** The parts of a file that are not zeros; null where there are more of them than a tar may list. */
+/** The parts of a file that are not zeros; null where it has no holes, or more than a tar may list. */
 export async function dataExtents(file: FileHandle, sizeBytes: number): Promise<Extent[] | null> {
   const extents: { offset: number; length: number }[] = []
   const buffer = Buffer.alloc(READ_BYTES)
@@ -31,5 +31,5 @@ export async function dataExtents(file: FileHandle, sizeBytes: number): Promise<
     }
     start += bytesRead
   }
-  return extents
+  return extents[0]?.length === sizeBytes ? null : extents
 }
