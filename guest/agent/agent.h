@@ -10,6 +10,8 @@
 
 struct session;
 
+enum { AGENT_MOST_SESSIONS = 4 };
+
 struct agent {
   // It is a guest's first process, and may freeze, shut down and set the clock; else it only serves sessions, for tests.
   bool owns_machine;

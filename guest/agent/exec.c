@@ -187,6 +187,8 @@ static int refuse(struct report *report, int error, const char *step) {
   return error;
 }
 
+// With vfork, as copying the agent's page tables would take longer than all else. So the agent stands still until the program was
+// loaded: this is the one place where it waits for a disk.
 static pid_t spawn_program(struct spawn *spawn) {
   pid_t pid = vfork();
   if (pid == 0) {

@@ -2,6 +2,7 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,9 +17,8 @@
 #include "power.h"
 
 enum {
-  MOST_SESSIONS = 4,
   // The signals and the devices; each session's channel; each stream's input and two outputs.
-  MOST_WATCHED = 2 + MOST_SESSIONS * (1 + PROTOCOL_MAX_STREAMS * 3),
+  MOST_WATCHED = 2 + AGENT_MOST_SESSIONS * (1 + PROTOCOL_MAX_STREAMS * 3),
 };
 
 // What one entry of the poll table is about: a session's channel, or a stream's input (-1) or output.
@@ -73,6 +73,7 @@ static int time_left(void) {
       if (stream->linger_until != 0 && stream->linger_until < next) next = stream->linger_until;
   if (next == INT64_MAX) return -1;
   int64_t left = next - now_ms();
+  if (left > INT_MAX) return INT_MAX;
   return left < 0 ? 0 : (int)left;
 }
 

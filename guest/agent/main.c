@@ -56,9 +56,10 @@ static bool take_signals(void) {
 }
 
 static bool serve(const char *number) {
+  static unsigned served;
   char *end;
   long fd = strtol(number, &end, 10);
-  if (*number == '\0' || *end != '\0' || fd < 0 || fd > INT32_MAX) {
+  if (*number == '\0' || *end != '\0' || fd < 0 || fd > INT32_MAX || ++served > AGENT_MOST_SESSIONS) {
     errno = EINVAL;
     return false;
   }

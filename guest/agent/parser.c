@@ -5,8 +5,10 @@
 #include "bytes.h"
 
 // Header and magic of a HELLO: what ends a hunt.
-static const uint8_t hello[] = {PROTOCOL_HELLO_BYTES, 0, 0, 0, FRAME_HELLO, 0, 0, 0, 'b', 'o', 'x', 'l', 'i', 't', 'e', '-', 'a', 'g', 'e', 'n', 't', '\r', '\n', 0x1a};
-_Static_assert(sizeof hello == PROTOCOL_HEADER_BYTES + PROTOCOL_MAGIC_BYTES, "header and magic");
+static const uint8_t hello[PROTOCOL_HEADER_BYTES + PROTOCOL_MAGIC_BYTES] = {
+  PROTOCOL_HELLO_BYTES, 0, 0, 0, FRAME_HELLO, 0, 0, 0,
+  'b', 'o', 'x', 'l', 'i', 't', 'e', '-', 'a', 'g', 'e', 'n', 't', '\r', '\n', 0x1a,
+};
 
 void parser_reset(struct parser *parser) {
   parser->hunting = true;

@@ -19,7 +19,7 @@
 
 // The numbers behind the prefix; a bit each for those that are open.
 enum {
-  MOST_PORTS = 4,
+  MOST_PORTS = AGENT_MOST_SESSIONS,
   // The kernel tells of hosts that come and go later than of the bytes they send. So the end of a session waits until nothing was
   // heard for this long: what a next host says in between is answered, and not thrown away with the last one.
   LEAVE_MS = 100,

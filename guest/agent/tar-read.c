@@ -3,12 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tar-pax.h"
 #include "tar.h"
-
-// Facts that entries of their own give before the header they belong to.
-struct extra {
-  bool path, target, size, uid, gid, modified, unknown;
-};
 
 uint32_t tar_checksum(const uint8_t *header) {
   uint32_t sum = 0;
@@ -26,8 +22,7 @@ static bool fill(struct tar_reader *reader) {
   return count > 0;
 }
 
-// All or nothing of `length` bytes; the number that was there.
-static size_t take(struct tar_reader *reader, void *target, size_t length) {
+size_t tar_take(struct tar_reader *reader, void *target, size_t length) {
   size_t got = 0;
   while (got < length && fill(reader)) {
     size_t piece = reader->end - reader->start;
@@ -39,10 +34,10 @@ static size_t take(struct tar_reader *reader, void *target, size_t length) {
   return got;
 }
 
-static bool skip(struct tar_reader *reader, uint64_t length) {
+bool tar_skip(struct tar_reader *reader, uint64_t length) {
   while (length > 0) {
     size_t piece = length < sizeof reader->bytes ? (size_t)length : sizeof reader->bytes;
-    if (take(reader, NULL, piece) < piece) return false;
+    if (tar_take(reader, NULL, piece) < piece) return false;
     length -= piece;
   }
   return true;
@@ -95,101 +90,11 @@ static bool number32(const uint8_t *field, size_t length, uint32_t *value) {
   return true;
 }
 
-// A decimal number of a pax record; a fraction is cut off.
-static bool decimal(const char *text, uint64_t *value) {
-  uint64_t sum = 0;
-  if (*text < '0' || *text > '9') return false;
-  for (; *text >= '0' && *text <= '9'; text++) {
-    if (sum > INT64_MAX / 10 - 1) return false;
-    sum = sum * 10 + (uint64_t)(*text - '0');
-  }
-  *value = sum;
-  return *text == '\0' || *text == '.';
-}
-
-static bool decimal32(const char *text, uint32_t *value) {
-  uint64_t wide;
-  if (!decimal(text, &wide) || wide > UINT32_MAX) return false;
-  *value = (uint32_t)wide;
-  return true;
-}
-
-// One fact of a pax header. What is not listed changes nothing that we keep.
-static bool note(const char *key, const char *value, struct tar_entry *entry, struct extra *extra) {
-  uint64_t wide;
-  if (strcmp(key, "path") == 0) {
-    strcpy(entry->path, value);
-    extra->path = true;
-  } else if (strcmp(key, "linkpath") == 0) {
-    strcpy(entry->target, value);
-    extra->target = true;
-  } else if (strcmp(key, "size") == 0) {
-    extra->size = true;
-    return decimal(value, &entry->stored);
-  } else if (strcmp(key, "uid") == 0) {
-    extra->uid = true;
-    return decimal32(value, &entry->uid);
-  } else if (strcmp(key, "gid") == 0) {
-    extra->gid = true;
-    return decimal32(value, &entry->gid);
-  } else if (strcmp(key, "mtime") == 0) {
-    bool negative = *value == '-';
-    if (!decimal(value + negative, &wide)) return false;
-    entry->modified = negative ? -(int64_t)wide : (int64_t)wide;
-    extra->modified = true;
-  } else if (strncmp(key, "GNU.sparse.", 11) == 0) {
-    // Another way to write sparse files, which we do not know: its bytes are not the file's.
-    extra->unknown = true;
-  }
-  return true;
-}
-
-static bool is_known(const char *key) {
-  return strcmp(key, "path") == 0 || strcmp(key, "linkpath") == 0 || strcmp(key, "size") == 0 || strcmp(key, "uid") == 0 ||
-         strcmp(key, "gid") == 0 || strcmp(key, "mtime") == 0;
-}
-
-// `LENGTH KEY=VALUE\n`, where the length counts the whole record: the number of bytes that it took, 0 when it is broken.
-static uint64_t read_record(struct tar_reader *reader, uint64_t most, struct tar_entry *entry, struct extra *extra, int *error) {
-  static char value[TAR_PATH_BYTES];
-  char key[32] = "";
-  uint64_t length = 0, at = 0;
-  size_t key_length = 0;
-  char byte = 0;
-  for (; at < most && at < 20 && take(reader, &byte, 1) == 1 && byte >= '0' && byte <= '9'; at++) length = length * 10 + (uint64_t)(byte - '0');
-  if (byte != ' ' || ++at > most || length > most || length <= at) return 0;
-  for (; at < length && take(reader, &byte, 1) == 1 && byte != '='; at++)
-    if (key_length < sizeof key - 1) key[key_length++] = byte;
-  if (byte != '=' || ++at >= length) return 0;
-  key[key_length] = '\0';
-  uint64_t left = length - at - 1;
-  if (!is_known(key)) {
-    if (!skip(reader, left)) return 0;
-    note(key, "", entry, extra);
-  } else {
-    if (left >= sizeof value) *error = ENAMETOOLONG;
-    if (left >= sizeof value || take(reader, value, (size_t)left) < left || memchr(value, 0, (size_t)left) != NULL) return 0;
-    value[left] = '\0';
-    if (!note(key, value, entry, extra)) return 0;
-  }
-  return take(reader, &byte, 1) == 1 && byte == '\n' ? length : 0;
-}
-
-static int read_pax(struct tar_reader *reader, uint64_t length, struct tar_entry *entry, struct extra *extra) {
-  int error = EBADMSG;
-  while (length > 0) {
-    uint64_t used = read_record(reader, length, entry, extra, &error);
-    if (used == 0) return error;
-    length -= used;
-  }
-  return 0;
-}
-
 // GNU's long name or long link target: the bytes of an entry of its own.
 static int read_long(struct tar_reader *reader, uint64_t length, char *target) {
   if (length == 0) return EBADMSG;
   if (length > TAR_PATH_BYTES) return ENAMETOOLONG;
-  if (take(reader, target, (size_t)length) < length) return EBADMSG;
+  if (tar_take(reader, target, (size_t)length) < length) return EBADMSG;
   return target[length - 1] == '\0' ? 0 : EBADMSG;
 }
 
@@ -213,7 +118,7 @@ static bool read_map(struct tar_reader *reader, const uint8_t *header, struct ta
   if (!number(header + TAR_REAL_SIZE, TAR_NUMBER_BYTES, &entry->size)) return false;
   if (!read_segments(header + TAR_MAP, TAR_MAP_SEGMENTS, entry)) return false;
   for (bool more = header[TAR_MAP_EXTENDED] != 0; more; more = block[TAR_MORE_EXTENDED] != 0)
-    if (take(reader, block, sizeof block) < sizeof block || !read_segments(block, TAR_MORE_SEGMENTS, entry)) return false;
+    if (tar_take(reader, block, sizeof block) < sizeof block || !read_segments(block, TAR_MORE_SEGMENTS, entry)) return false;
   uint64_t sum = 0;
   for (size_t i = 0; i < entry->segment_count; i++) sum += entry->segments[i].length;
   return sum == entry->stored;
@@ -230,7 +135,7 @@ static void read_name(const uint8_t *header, char *path) {
 }
 
 // What the header itself says, where nothing before it said better.
-static int read_facts(struct tar_reader *reader, const uint8_t *header, struct tar_entry *entry, const struct extra *extra) {
+static int read_facts(struct tar_reader *reader, const uint8_t *header, struct tar_entry *entry, const struct tar_extra *extra) {
   uint64_t modified;
   if (!extra->path) read_name(header, entry->path);
   if (!extra->target) {
@@ -267,30 +172,30 @@ static unsigned padding_of(uint64_t length) {
 }
 
 // An entry that only says something about the next one. ENOTUNIQ: it is none.
-static int read_extra(struct tar_reader *reader, const uint8_t *header, struct tar_entry *entry, struct extra *extra) {
+static int read_extra(struct tar_reader *reader, const uint8_t *header, struct tar_entry *entry, struct tar_extra *extra) {
   uint64_t length;
   int error = 0;
   char type = (char)header[TAR_TYPE];
   if (strchr("xgLK", type) == NULL || type == '\0') return ENOTUNIQ;
   if (!number(header + TAR_SIZE, TAR_NUMBER_BYTES, &length)) return EBADMSG;
-  if (type == 'x') error = read_pax(reader, length, entry, extra);
+  if (type == 'x') error = tar_read_pax(reader, length, entry, extra);
   // What holds for all entries is nothing that we keep.
-  else if (type == 'g') error = skip(reader, length) ? 0 : EBADMSG;
+  else if (type == 'g') error = tar_skip(reader, length) ? 0 : EBADMSG;
   else error = read_long(reader, length, type == 'L' ? entry->path : entry->target);
   if (type == 'L') extra->path = true;
   if (type == 'K') extra->target = true;
-  return error == 0 && !skip(reader, padding_of(length)) ? EBADMSG : error;
+  return error == 0 && !tar_skip(reader, padding_of(length)) ? EBADMSG : error;
 }
 
 int tar_next(struct tar_reader *reader, struct tar_entry *entry) {
-  struct extra extra = {0};
+  struct tar_extra extra = {0};
   uint8_t header[TAR_BLOCK_BYTES];
-  if (!skip(reader, reader->left + reader->padding)) return EBADMSG;
+  if (!tar_skip(reader, reader->left + reader->padding)) return EBADMSG;
   reader->left = 0;
   reader->padding = 0;
   for (;;) {
     uint32_t sum;
-    size_t got = take(reader, header, sizeof header);
+    size_t got = tar_take(reader, header, sizeof header);
     // Without its two empty blocks an archive is complete all the same, but not in the middle of an entry.
     if ((got == 0 || (got == sizeof header && is_empty(header))) && !extra.path && !extra.target) return ENODATA;
     if (got < sizeof header || !number32(header + TAR_CHECKSUM, TAR_CHECKSUM_BYTES, &sum) || sum != tar_checksum(header)) return EBADMSG;
