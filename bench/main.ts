@@ -12,7 +12,7 @@ import { benchMachines } from './machines.ts'
 import { benchChurn, benchMany } from './many.ts'
 import { benchSnapshots } from './snapshots.ts'
 import { benchStream } from './stream.ts'
-import { benchV86 } from './v86.ts'
+import { benchV86Disk, benchV86Start } from './v86.ts'
 import { elapsed, markdown, type Table } from './harness.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]>>> = {
@@ -25,7 +25,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]
   churn: benchChurn,
   stream: benchStream,
   hostile: benchHostile,
-  v86: benchV86,
+  'v86-start': benchV86Start,
+  'v86-disk': benchV86Disk,
   machines: benchMachines,
 }
 
