@@ -61,6 +61,8 @@ async function unpack(deb, work, tree) {
   const parts = emptyFolder(join(work, 'unpacking'))
   await execute('dpkg-deb', ['--extract', deb, parts])
   await execute('tar', ['-x', '-f', join(parts, 'usr/src', archive), '-C', parts])
+  // An interruption may have come between this and the note that it is done.
+  rmSync(tree, { recursive: true, force: true })
   renameSync(join(parts, sourcePackage), tree)
   rmSync(parts, { recursive: true })
 }
