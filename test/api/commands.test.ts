@@ -1,4 +1,4 @@
-// What `exec` and `shell` promise, in a box on each engine that Node has.
+// What `exec`, `shell` and `files` promise, in a box on each engine that Node has.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import type { Box } from '../../src/box.ts'
 import type { Engine } from '../../src/engine.ts'
 import { SMALL, whyNoGuest } from './api-suite.ts'
 import { execSuite, type Opened } from './exec-suite.ts'
+import { filesSuite } from './files-suite.ts'
 
 /** Why there can be no box on an engine; null: there can. */
 async function refusal(engine: Engine): Promise<string | null> {
@@ -31,4 +32,8 @@ const opener = (engine: EngineName) => async (): Promise<Opened<Box>> => {
   }
 }
 
-for (const engine of [new QemuEngine(), createV86Engine()]) execSuite(engine.name, opener(engine.name), await refusal(engine))
+for (const engine of [new QemuEngine(), createV86Engine()]) {
+  const why = await refusal(engine)
+  execSuite(engine.name, opener(engine.name), why)
+  filesSuite(engine.name, opener(engine.name), why)
+}
