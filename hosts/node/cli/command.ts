@@ -7,7 +7,8 @@ import type { Terminal } from './terminal.ts'
 import { usageError } from './usage-error.ts'
 
 export interface OptionSpec {
-  readonly type: 'boolean' | 'string'
+  /** `list`: a string that may be given more than once. */
+  readonly type: 'boolean' | 'string' | 'list'
   readonly short?: string
   /** What the value is called in the help; for strings. */
   readonly value?: string
@@ -17,7 +18,11 @@ export interface OptionSpec {
 export type OptionTable = Readonly<Record<string, OptionSpec>>
 
 /** The values of a table's options, typed by it. What was not given is undefined. */
-export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: (T[K]['type'] extends 'boolean' ? boolean : string) | undefined }
+export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: ValueOf<T[K]['type']> | undefined }
+
+type ValueOf<T extends OptionSpec['type']> = T extends 'boolean' ? boolean : T extends 'list' ? readonly string[] : string
+
+type AnyOptions = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
 interface CommandText {
   /** The words that call it: `disk create`. */
@@ -35,7 +40,7 @@ interface CommandText {
 export interface Command extends CommandText {
   readonly options: OptionTable
   /** Runs it and resolves with the exit code. */
-  readonly run: (terminal: Terminal, options: Readonly<Record<string, string | boolean | undefined>>, operands: readonly string[]) => Promise<number>
+  readonly run: (terminal: Terminal, options: AnyOptions, operands: readonly string[]) => Promise<number>
 }
 
 interface TypedCommand<T extends OptionTable> extends CommandText {
@@ -53,24 +58,36 @@ export const jsonOption = { json: { type: 'boolean', help: 'print JSON: sizes in
 export const helpOption = { help: { type: 'boolean', short: 'h', help: 'print this help' } } as const
 
 export interface ParsedLine {
-  readonly options: Readonly<Record<string, string | boolean | undefined>>
+  readonly options: AnyOptions
   readonly operands: readonly string[]
 }
 
 /** Parses what follows a command's words. Refuses what the command does not know as wrong usage. */
 export function parseCommandLine(command: Command, args: readonly string[]): ParsedLine {
   const table: OptionTable = { ...command.options, ...helpOption }
-  const known = Object.fromEntries(Object.entries(table).map(([name, { type, short }]) => [name, short === undefined ? { type } : { type, short }]))
+  const known = Object.fromEntries(
+    Object.entries(table).map(([name, { type, short }]) => [name, { type: type === 'list' ? ('string' as const) : type, ...(short && { short }) }]),
+  )
   const { tokens } = parseArgs({ args: [...args], options: known, strict: false, allowPositionals: true, tokens: true })
-  const options: Record<string, string | boolean> = {}
+  const restFrom = command.operands.findIndex((name) => name.endsWith('...'))
+  const options: Record<string, string | boolean | readonly string[]> = {}
   const operands: string[] = []
   for (const token of tokens) {
-    if (token.kind === 'positional') operands.push(token.value)
+    if (token.kind === 'positional') {
+      if (operands.length === restFrom) {
+        operands.push(...args.slice(token.index))
+        break
+      }
+      operands.push(token.value)
+    }
     if (token.kind !== 'option') continue
     const spec = Object.hasOwn(table, token.name) ? table[token.name]! : undefined
     if (spec === undefined) throw unknownOption(command, token.rawName, Object.keys(table))
-    if (Object.hasOwn(options, token.name)) throw usageError(`${token.rawName} is given twice`, command.path)
-    options[token.name] = valueOf(command, spec, token)
+    const value = valueOf(command, spec, token)
+    const before = Object.hasOwn(options, token.name) ? options[token.name] : undefined
+    if (spec.type === 'list') options[token.name] = [...((before as readonly string[] | undefined) ?? []), value as string]
+    else if (before !== undefined) throw usageError(`${token.rawName} is given twice`, command.path)
+    else options[token.name] = value
   }
   if (options['help'] !== true) checkOperands(command, operands)
   return { options, operands }
@@ -97,10 +114,10 @@ function unknownOption(command: Command, rawName: string, names: readonly string
 }
 
 function checkOperands(command: Command, operands: readonly string[]): void {
-  const empty = operands.indexOf('')
+  const empty = operands.slice(0, command.operands.length).indexOf('')
   if (empty >= 0) throw usageError(`${(command.operands[empty] ?? 'an operand').replace(/[[\].]/g, '')} is empty`, command.path)
   const missing = command.operands[operands.length]
-  if (missing !== undefined && !missing.startsWith('[')) throw usageError(`${missing} is missing`, command.path)
-  const extra = command.operands.at(-1)?.endsWith('...]') === true ? undefined : operands[command.operands.length]
+  if (missing !== undefined && !missing.startsWith('[')) throw usageError(`${missing.replace('...', '')} is missing`, command.path)
+  const extra = command.operands.at(-1)?.includes('...') === true ? undefined : operands[command.operands.length]
   if (extra !== undefined) throw usageError(`'${extra}' is one operand too many`, command.path)
 }

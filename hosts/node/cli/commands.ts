@@ -23,6 +23,15 @@ import { diskRead } from './disk/read.ts'
 import { diskRepoint } from './disk/repoint.ts'
 import { diskResize } from './disk/resize.ts'
 import { diskWrite } from './disk/write.ts'
+import { boxCopy } from './machine/cp.ts'
+import { machineDoctor } from './machine/doctor.ts'
+import { boxExec } from './machine/exec.ts'
+import { imageCommands } from './machine/images.ts'
+import { boxLogs } from './machine/logs.ts'
+import { boxRun } from './machine/run.ts'
+import { boxShell } from './machine/shell.ts'
+import { boxStart } from './machine/start.ts'
+import { boxStop } from './machine/stop.ts'
 
 export interface CommandGroup {
   /** The words before the command's own: `disk`, or '' for the program. */
@@ -34,10 +43,11 @@ export interface CommandGroup {
 export const groups: readonly CommandGroup[] = [
   {
     path: '',
-    title: 'boxlite: boxes with their own disks and snapshots.',
+    title: 'boxlite: Linux machines in boxes, with their own disks and snapshots.',
     notes: ['BOXLITE_HOME names the home (default: ~/.boxlite/store). BOXLITE_DEBUG=1 adds a stack trace to an error.'],
   },
   { path: 'snapshot', title: 'Snapshots of a box: its disk, named at a moment.', notes: [] },
+  { path: 'images', title: 'Images: what the disks of boxes start as.', notes: [] },
   {
     path: 'disk',
     title: 'Disk images on their own: what qemu-img does, wherever Node runs.',
@@ -46,7 +56,14 @@ export const groups: readonly CommandGroup[] = [
 ]
 
 export const commands: readonly Command[] = [
+  boxRun,
   boxCreate,
+  boxExec,
+  boxShell,
+  boxStart,
+  boxStop,
+  boxCopy,
+  boxLogs,
   boxList,
   boxShow,
   boxRemove,
@@ -55,6 +72,8 @@ export const commands: readonly Command[] = [
   boxImport,
   boxAdopt,
   ...snapshotCommands,
+  ...imageCommands,
+  machineDoctor,
   homePrune,
   homeFsck,
   diskCreate,

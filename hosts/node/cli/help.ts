@@ -24,7 +24,7 @@ export function groupHelp(group: CommandGroup, commands: readonly Command[]): st
 export function commandHelp(command: Command): string[] {
   const options: OptionTable = { ...command.options, ...helpOption }
   const rows = Object.entries(options).map(([name, { short, value, type, help }]) => {
-    const long = type === 'string' ? `--${name}=${value ?? 'VALUE'}` : `--${name}`
+    const long = type !== 'boolean' ? `--${name}=${value ?? 'VALUE'}` : `--${name}`
     return [short === undefined ? `    ${long}` : `-${short}, ${long}`, help] as const
   })
   return [

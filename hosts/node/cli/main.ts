@@ -3,7 +3,7 @@
 
 import { reportError } from './report-error.ts'
 import { runCommandLine } from './run.ts'
-import { Terminal } from './terminal.ts'
+import { Terminal, type EndingSignal } from './terminal.ts'
 
 // A process that a signal ended is known by 128 and the signal's number; shells do the same.
 const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
@@ -11,8 +11,10 @@ const SIGPIPE = 13
 
 const terminal = new Terminal(process)
 let endedBy: number | null = null
-for (const [name, number] of Object.entries(signals)) {
+for (const [name, number] of Object.entries(signals) as [EndingSignal, number][]) {
   process.on(name, () => {
+    // What runs in a box decides for itself what a signal means.
+    if (terminal.pass(name)) return
     // Whoever asks twice does not want to wait; what is half-made is left to the next start's recovery.
     if (endedBy !== null) process.exit(128 + number)
     endedBy = number

@@ -28,6 +28,12 @@ export class Progress {
     this.#draw(() => bar(done))
   }
 
+  /** What is done just now, in words. */
+  step(words: string): void {
+    this.#drawnAtMs = -Infinity
+    this.#draw(() => words)
+  }
+
   end(): void {
     if (this.#stream !== null && this.#drawnAtMs !== -Infinity) this.#stream.write('\r\u001b[K')
   }

@@ -12,6 +12,9 @@ export interface TerminalStreams {
   readonly env: NodeJS.ProcessEnv
 }
 
+/** The signals that end a command, or go on to the one that it runs. */
+export type EndingSignal = 'SIGHUP' | 'SIGINT' | 'SIGTERM'
+
 export class Terminal {
   /** Whether errors show where they come from. */
   readonly isDebugging: boolean
@@ -20,6 +23,7 @@ export class Terminal {
   #outputError: NodeJS.ErrnoException | null = null
   // Made when it is first asked for; most commands never do.
   #stdin: NodeJS.ReadStream | null = null
+  #passing: ((signal: EndingSignal) => void) | null = null
 
   constructor(streams: TerminalStreams) {
     this.#streams = streams
@@ -41,6 +45,45 @@ export class Terminal {
 
   stop(reason: string): void {
     this.#stop.abort(new BoxLiteError('aborted', reason))
+  }
+
+  /** Hands a signal to whoever takes them; false: nobody does. */
+  pass(signal: EndingSignal): boolean {
+    this.#passing?.(signal)
+    return this.#passing !== null
+  }
+
+  /** Signals go to `take`, instead of ending this command, until the function that this returns is called. */
+  takeSignals(take: (signal: EndingSignal) => void): () => void {
+    this.#passing = take
+    return () => (this.#passing = null)
+  }
+
+  /** Whether a person sits at both ends. */
+  get isInteractive(): boolean {
+    return this.#streams.stdin.isTTY && this.#streams.stdout.isTTY
+  }
+
+  /** Whether standard input is something else than a terminal. */
+  get hasInput(): boolean {
+    return !this.#streams.stdin.isTTY
+  }
+
+  /** Columns and rows of the terminal. */
+  get size(): { columns: number; rows: number } {
+    const [columns, rows] = this.#streams.stdout.getWindowSize()
+    return { columns: Math.max(1, columns), rows: Math.max(1, rows) }
+  }
+
+  /** Every key goes to whoever reads the input, and `resized` is told of new sizes, until the function that this returns is called. */
+  takeKeys(resized: () => void): () => void {
+    const { stdin, stdout } = this.#streams
+    stdin.setRawMode(true)
+    stdout.on('resize', resized)
+    return () => {
+      stdout.off('resize', resized)
+      stdin.setRawMode(false)
+    }
   }
 
   /** Prints a line, or several, on standard output. Names and paths in them have to be `printable`. */
@@ -66,14 +109,12 @@ export class Terminal {
   /** Writes bytes to standard output and resolves when it took them. */
   async writeBytes(bytes: Uint8Array): Promise<void> {
     this.signal.throwIfAborted()
-    // The stream may keep what it is given until long after the caller reused its buffer.
-    const copy = Uint8Array.from(bytes)
-    await new Promise<void>((resolve, reject) => {
-      this.#streams.stdout.write(copy, (error) => {
-        if (error) reject(fileError((error as NodeJS.ErrnoException).code ?? 'EIO', 'write', 'standard output', error))
-        else resolve()
-      })
-    })
+    await pour(this.#streams.stdout, 'standard output', bytes)
+  }
+
+  /** The same, to standard error. */
+  async writeErrorBytes(bytes: Uint8Array): Promise<void> {
+    await pour(this.#streams.stderr, 'standard error', bytes)
   }
 
   /** The bytes of standard input, as they come. */
@@ -110,4 +151,15 @@ export class Terminal {
     this.#outputError ??= error
     this.stop('nobody reads the output')
   }
+}
+
+async function pour(stream: NodeJS.WriteStream, name: string, bytes: Uint8Array): Promise<void> {
+  // The stream may keep what it is given until long after the caller reused its buffer.
+  const copy = Uint8Array.from(bytes)
+  await new Promise<void>((resolve, reject) => {
+    stream.write(copy, (error) => {
+      if (error) reject(fileError((error as NodeJS.ErrnoException).code ?? 'EIO', 'write', name, error))
+      else resolve()
+    })
+  })
 }

@@ -27,11 +27,15 @@ const LOOK_EVERY_MS = 20
 /** A process that an earlier program started. `hint` resolves when there is a reason to think that it ended. */
 export function foreignProcess(identity: ProcessIdentity, hint: Promise<void>): MachineProcess {
   const unknown = { code: null, signal: null, complaint: null }
+  let isReleased = false
   return {
     identity,
-    ended: hint.then(() => untilGone(identity)).then(() => unknown),
+    // Of one that was let go of nobody asks how it ends, and this program need not stay to look.
+    ended: hint.then(() => (isReleased ? new Promise<never>(() => undefined) : untilGone(identity))).then(() => unknown),
     kill: () => sendKill(identity.pid),
-    release: () => undefined,
+    release() {
+      isReleased = true
+    },
   }
 }
 

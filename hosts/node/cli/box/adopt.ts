@@ -30,7 +30,7 @@ export const boxAdopt = defineCommand({
     let failed = 0
     const adopted: Adopted[] = []
     try {
-      await withHome(terminal, options.home, async (lite) => {
+      await withHome(terminal, { home: options.home }, async (lite) => {
         for (const id of boxes.length > 0 ? boxes : await unknownBoxes(old, lite)) {
           terminal.signal.throwIfAborted()
           try {

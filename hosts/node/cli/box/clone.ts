@@ -19,7 +19,7 @@ export const boxClone = defineCommand({
   async run(terminal, options, [source, operand]) {
     const { snapshot } = options
     const name = newBoxName(operand, options.name, path)
-    const info = await withBox(terminal, options.home, source!, async (box) => {
+    const info = await withBox(terminal, { home: options.home }, source!, async (box) => {
       const clone = await box.clone({ ...(name === undefined ? {} : { name }), ...(snapshot === undefined ? {} : { snapshot }) })
       return await clone.info()
     })

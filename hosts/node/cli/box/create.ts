@@ -2,6 +2,7 @@ import { defineCommand, jsonOption } from '../command.ts'
 import { parseFormat } from '../disk-chain.ts'
 import { parseSize, wholeSectors } from '../size.ts'
 import { usageError } from '../usage-error.ts'
+import { engineOf, engineOption, settingOptions, settingsFrom } from '../machine/options.ts'
 import { describeBox } from './describe-box.ts'
 import { homeOption, newBoxName } from './options.ts'
 import { withHome } from './with-box.ts'
@@ -11,16 +12,23 @@ const GIB = 2 ** 30
 
 export const boxCreate = defineCommand({
   path,
-  summary: 'make a box, with a disk that is a copy of an image or empty',
+  summary: 'make a box, of an image, or with a disk that is a copy of another or empty',
   details:
-    'The image is checked, then copied: it stays what it is, and a backing file, an external data file or damage is refused. ' +
+    'An image (--image=base) is something to start: see \'boxlite images ls\'. ' +
+    'A disk is checked, then copied: it stays what it is, and a backing file, an external data file or damage is refused. ' +
     'Without --format its magic decides, this once; say raw for a raw disk whose content you do not trust.',
   operands: ['[NAME]'],
   options: {
     name: { type: 'string', short: 'n', value: 'NAME', help: 'the name of the box, unique in its home; the same as NAME' },
-    disk: { type: 'string', value: 'FILE', help: 'the image that the disk starts as' },
-    format: { type: 'string', short: 'f', value: 'FORMAT', help: 'the format of the image: qcow2 or raw' },
-    size: { type: 'string', value: 'SIZE', help: 'the size of the disk (default: that of the image, or 10G); rounded up to 512 bytes' },
+    disk: { type: 'string', value: 'FILE', help: 'the file that the disk is a copy of' },
+    format: { type: 'string', short: 'f', value: 'FORMAT', help: 'its format: qcow2 or raw' },
+    size: {
+      type: 'string',
+      value: 'SIZE',
+      help: 'the size of the disk, rounded up to 512 bytes (default: that of the file; 1G of an image; 10G of an empty one)',
+    },
+    ...settingOptions,
+    ...engineOption,
     ...homeOption,
     ...jsonOption,
   },
@@ -29,9 +37,11 @@ export const boxCreate = defineCommand({
     const { disk, size } = options
     const name = newBoxName(operand, options.name, path)
     if (format !== null && disk === undefined) throw usageError('--format needs --disk', path)
+    const settings = settingsFrom(options, path)
     const progress = terminal.progress('Copying the disk')
-    const info = await withHome(terminal, options.home, async (lite) => {
+    const info = await withHome(terminal, { home: options.home, ...engineOf(options.engine, path) }, async (lite) => {
       const box = await lite.create({
+        ...settings,
         ...(name === undefined ? {} : { name }),
         ...(disk === undefined ? {} : { disk: { path: disk, ...(format === null ? {} : { format }) } }),
         ...(size === undefined ? {} : { diskSizeGb: wholeSectors(parseSize(size, '--size', path), '--size', path) / GIB }),

@@ -27,7 +27,7 @@ export const boxExport = defineCommand({
     const { snapshot } = options
     if (file === '-' && terminal.showsOutput) throw usageError('a terminal does not show an archive well', path, 'Name a file, or pipe the bytes on.')
     const progress = terminal.progress('Exporting')
-    const exported = await withBox(terminal, options.home, name!, async (box) => {
+    const exported = await withBox(terminal, { home: options.home }, name!, async (box) => {
       const archive = box.export({
         ...(snapshot === undefined ? {} : { snapshot }),
         withoutBase: options['without-base'] === true,

@@ -17,7 +17,7 @@ export const homeFsck = defineCommand({
   options: { repair: { type: 'boolean', help: 'finish what was interrupted and delete what nothing reaches' }, ...homeOption, ...jsonOption },
   async run(terminal, options) {
     const progress = terminal.progress('Checking')
-    const report = await withHome(terminal, options.home, (lite) =>
+    const report = await withHome(terminal, { home: options.home }, (lite) =>
       lite.fsck({
         repair: options.repair === true,
         signal: terminal.signal,

@@ -22,7 +22,7 @@ export const boxImport = defineCommand({
   async run(terminal, options, [file, operand]) {
     const name = newBoxName(operand, options.name, path)
     const progress = terminal.progress('Importing')
-    const info = await withHome(terminal, options.home, async (lite) => {
+    const info = await withHome(terminal, { home: options.home }, async (lite) => {
       const box = await lite.import(readInput(terminal, file!), {
         ...(name === undefined ? {} : { name }),
         signal: terminal.signal,

@@ -12,7 +12,7 @@ export const boxShow = defineCommand({
   operands: ['BOX'],
   options: { ...homeOption, ...jsonOption },
   async run(terminal, options, [name]) {
-    const info = await withBox(terminal, options.home, name!, (box) => box.info())
+    const info = await withBox(terminal, { home: options.home }, name!, (box) => box.info())
     if (options.json === true) {
       terminal.printJson(info)
       return 0
@@ -21,6 +21,9 @@ export const boxShow = defineCommand({
     terminal.print([
       `name:       ${printable(info.name ?? '(none)')}`,
       `id:         ${info.id}`,
+      `state:      ${info.state ?? 'not known'}`,
+      `image:      ${printable(info.image ?? '(none)')}`,
+      `runs with:  ${count(info.settings.cpus, 'processor')}, ${info.settings.memoryMib} MiB`,
       `created:    ${info.createdAt === null ? 'not known' : formatDate(info.createdAt)}`,
       `disk:       ${formatSizeExactly(info.disk.virtualSizeBytes)}, ${count(info.disk.layerCount, 'layer')}`,
       `own space:  ${formatSize(info.disk.ownBytes)}, since ${since}`,

@@ -12,7 +12,7 @@ export const boxList = defineCommand({
   operands: [],
   options: { ...homeOption, ...jsonOption },
   async run(terminal, options) {
-    const boxes = await withHome(terminal, options.home, (lite) => lite.list())
+    const boxes = await withHome(terminal, { home: options.home }, (lite) => lite.list())
     if (options.json === true) terminal.printJson(boxes)
     else terminal.print(drawTable(columns, boxes.map(rowOf)))
     return 0
@@ -22,13 +22,16 @@ export const boxList = defineCommand({
 const columns = [
   { title: 'NAME' },
   { title: 'ID' },
+  { title: 'STATE' },
+  { title: 'IMAGE' },
   { title: 'CREATED' },
   { title: 'SNAPSHOTS', align: 'right' },
   { title: 'AFTER' },
   { title: '' },
 ] as const
 
-function rowOf({ id, name, createdAt, snapshotCount, currentSnapshot, attention }: BoxInfo): string[] {
+function rowOf({ id, name, state, image, createdAt, snapshotCount, currentSnapshot, attention }: BoxInfo): string[] {
   const created = createdAt === null ? '' : formatDate(createdAt)
-  return [printable(name ?? ''), id, created, String(snapshotCount), printable(currentSnapshot ?? ''), printable(attention ?? '')]
+  const after = printable(currentSnapshot ?? '')
+  return [printable(name ?? ''), id, state ?? '', printable(image ?? ''), created, String(snapshotCount), after, printable(attention ?? '')]
 }

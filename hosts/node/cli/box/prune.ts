@@ -15,7 +15,7 @@ export const homePrune = defineCommand({
   operands: [],
   options: { ...homeOption, ...jsonOption },
   async run(terminal, options) {
-    const report = await withHome(terminal, options.home, (lite) => lite.prune({ signal: terminal.signal }))
+    const report = await withHome(terminal, { home: options.home }, (lite) => lite.prune({ signal: terminal.signal }))
     if (options.json === true) terminal.printJson(report)
     else terminal.print(describe(report))
     return report.complete ? 0 : 1

@@ -16,7 +16,7 @@ export const boxRemove = defineCommand({
     ...jsonOption,
   },
   async run(terminal, options, [name]) {
-    const removed = await withBox(terminal, options.home, name!, async (box) => {
+    const removed = await withBox(terminal, { home: options.home }, name!, async (box) => {
       const damaged = await remove(box, options.force === true)
       return { id: box.id, name: box.name, damaged }
     })

@@ -8,6 +8,8 @@ import { printable } from '../printable.ts'
 import { formatSize, formatSizeExactly } from '../size.ts'
 import { drawTable } from '../table.ts'
 import { drawTree, type TreeNode } from '../tree.ts'
+import { engineOf, engineOption } from '../machine/options.ts'
+import { startBox } from '../machine/start-box.ts'
 import { homeOption } from './options.ts'
 import { withBox } from './with-box.ts'
 
@@ -21,9 +23,9 @@ const snapshotCreate = defineCommand({
   async run(terminal, options, [box, name]) {
     const { description } = options
     const more = description === undefined ? {} : { description }
-    const made = await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.create(name!, more))
+    const made = await withBox(terminal, { home: options.home }, box!, ({ snapshot }) => snapshot.create(name!, more))
     if (options.json === true) terminal.printJson(made)
-    else terminal.print(`Made snapshot '${printable(made.name)}' of ${formatSize(made.virtualSizeBytes)}`)
+    else terminal.print(`Made snapshot '${printable(made.name)}' of ${formatSize(made.virtualSizeBytes)}${caught(made)}`)
     return 0
   },
 })
@@ -34,7 +36,7 @@ const snapshotList = defineCommand({
   operands: ['BOX'],
   options: common,
   async run(terminal, options, [box]) {
-    const snapshots = await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.list())
+    const snapshots = await withBox(terminal, { home: options.home }, box!, ({ snapshot }) => snapshot.list())
     if (options.json === true) terminal.printJson(snapshots)
     else terminal.print(drawTable(columns, snapshots.map(rowOf)))
     return 0
@@ -53,13 +55,19 @@ const snapshotShow = defineCommand({
   operands: ['BOX', 'NAME'],
   options: common,
   async run(terminal, options, [box, name]) {
-    const info = await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.get(name!))
+    const info = await withBox(terminal, { home: options.home }, box!, ({ snapshot }) => snapshot.get(name!))
     if (info === null) throw snapshotNotFound(box!, name!)
     if (options.json === true) terminal.printJson(info)
     else terminal.print(describe(info))
     return 0
   },
 })
+
+/** How the disk of a running box was caught; nothing to say of a stopped one. */
+function caught({ consistency }: SnapshotInfo): string {
+  if (consistency === 'stopped') return ''
+  return consistency === 'frozen' ? ', its file systems frozen' : ', as a power cut would leave it'
+}
 
 function snapshotNotFound(box: string, name: string): BoxLiteError {
   return new BoxLiteError('not_found', `snapshot '${name}' not found for box '${box}'`, {
@@ -88,7 +96,7 @@ const snapshotRemove = defineCommand({
   operands: ['BOX', 'NAME'],
   options: common,
   async run(terminal, options, [box, name]) {
-    await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.remove(name!))
+    await withBox(terminal, { home: options.home }, box!, ({ snapshot }) => snapshot.remove(name!))
     if (options.json === true) terminal.printJson({ box, snapshot: name })
     else terminal.print(`Removed snapshot '${printable(name!)}'`)
     return 0
@@ -97,13 +105,27 @@ const snapshotRemove = defineCommand({
 
 const snapshotRestore = defineCommand({
   path: 'snapshot restore',
-  summary: 'put the disk of a stopped box back to what it was',
-  details: 'What the disk is now is lost, unless it is kept with --keep-current.',
+  summary: 'put the disk of a box back to what it was',
+  details: 'What the disk is now is lost, unless it is kept with --keep-current. A box that runs needs --restart.',
   operands: ['BOX', 'NAME'],
-  options: { 'keep-current': { type: 'string', value: 'NAME', help: 'first name the disk as it is now' }, ...common },
+  options: {
+    'keep-current': { type: 'string', value: 'NAME', help: 'first name the disk as it is now' },
+    restart: { type: 'boolean', help: 'stop the box first where it runs, and start it again' },
+    ...engineOption,
+    ...common,
+  },
   async run(terminal, options, [box, name]) {
     const kept = options['keep-current']
-    await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.restore(name!, kept === undefined ? {} : { keepCurrent: kept }))
+    const engine = engineOf(options.engine, 'snapshot restore')
+    await withBox(terminal, { home: options.home, ...engine }, box!, async (chosen, lite) => {
+      const keepCurrent = kept === undefined ? {} : { keepCurrent: kept }
+      if (options.restart !== true) return chosen.snapshot.restore(name!, keepCurrent)
+      // What runs is stopped by the restore; what starts then has to outlive this command, which `startBox` sees to.
+      await chosen.snapshot.get(name!).then((found) => found ?? Promise.reject(snapshotNotFound(box!, name!)))
+      await chosen.stop()
+      await chosen.snapshot.restore(name!, keepCurrent)
+      await startBox(terminal, lite, chosen)
+    })
     if (options.json === true) terminal.printJson({ box, snapshot: name, kept: kept ?? null })
     else terminal.print(`Restored '${printable(name!)}'${kept === undefined ? '' : `; what was there is kept as '${printable(kept)}'`}`)
     return 0
@@ -116,7 +138,7 @@ const snapshotTree = defineCommand({
   operands: ['BOX'],
   options: common,
   async run(terminal, options, [box]) {
-    const tree = await withBox(terminal, options.home, box!, ({ snapshot }) => snapshot.tree())
+    const tree = await withBox(terminal, { home: options.home }, box!, ({ snapshot }) => snapshot.tree())
     if (options.json === true) terminal.printJson(tree)
     else terminal.print(drawTree(nodesOf(tree)))
     return 0

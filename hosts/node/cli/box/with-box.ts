@@ -1,15 +1,23 @@
 import { BoxLiteError } from '../../../../src/error.ts'
-import type { Box, BoxLite } from '../../index.ts'
+import type { Box, BoxLite, EngineName } from '../../index.ts'
 import { printable } from '../printable.ts'
 import type { Terminal } from '../terminal.ts'
 
+/** Which home, and what runs its boxes. */
+export interface HomeChoice {
+  readonly home: string | undefined
+  readonly engine?: EngineName
+}
+
 /** Opens the home, tells what opening it recovered, runs `use` and lets go of the home. */
-export async function withHome<T>(terminal: Terminal, home: string | undefined, use: (lite: BoxLite) => Promise<T>): Promise<T> {
+export async function withHome<T>(terminal: Terminal, { home, engine }: HomeChoice, use: (lite: BoxLite) => Promise<T>): Promise<T> {
   // Only here: help and the commands on plain images start faster without the store.
   const { BoxLite } = await import('../../index.ts')
-  const lite = await BoxLite.open(home === undefined ? {} : { homeDir: home })
+  const lite = await BoxLite.open({ ...(home !== undefined && { homeDir: home }), ...(engine !== undefined && { engine }) })
   try {
     for (const { boxId, name, recovery, error } of lite.recovered) {
+      // A detached machine that goes on as it was meant to.
+      if (recovery === 'resumed') continue
       const box = printable(`box '${name ?? boxId}'`)
       if (error === null) terminal.tell(`boxlite: ${box} was left in the middle of something and is recovered (${recovery})`)
       else terminal.tell(`boxlite: ${box} cannot be recovered: ${printable(error.message)}`)
@@ -23,11 +31,11 @@ export async function withHome<T>(terminal: Terminal, home: string | undefined, 
 /** Like `withHome`, for a command on one box: its id, else exactly its name. */
 export async function withBox<T>(
   terminal: Terminal,
-  home: string | undefined,
+  choice: HomeChoice,
   idOrName: string,
   use: (box: Box, lite: BoxLite) => Promise<T>,
 ): Promise<T> {
-  return await withHome(terminal, home, async (lite) => {
+  return await withHome(terminal, choice, async (lite) => {
     const box = await lite.get(idOrName)
     if (box !== null) return await use(box, lite)
     throw new BoxLiteError('not_found', `box '${idOrName}' not found in ${lite.location}`, {

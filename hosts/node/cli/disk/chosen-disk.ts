@@ -43,7 +43,7 @@ export async function withChosenDisk<T>(terminal: Terminal, choice: Choice, use:
   if (format !== null || backingFormat !== null) {
     throw usageError('a box knows the format of its disk', command, 'Leave --format and --backing-format out.')
   }
-  return await withBox(terminal, home, name, async (box) => {
+  return await withBox(terminal, { home }, name, async (box) => {
     const disk = snapshot === undefined ? await box.disk({ writable: mode === 'write' }) : await box.snapshot.disk(snapshot)
     try {
       return await use(disk)

@@ -1,0 +1,46 @@
+import type { FilesProgress } from '../../index.ts'
+import { defineCommand } from '../command.ts'
+import { homeOption } from '../box/options.ts'
+import { withBox } from '../box/with-box.ts'
+import { count } from '../count.ts'
+import { printable } from '../printable.ts'
+import { usageError } from '../usage-error.ts'
+import { engineOf, engineOption } from './options.ts'
+import { startBox } from './start-box.ts'
+
+const path = 'cp'
+
+export const boxCopy = defineCommand({
+  path,
+  summary: 'copy files into a box, or out of it',
+  details:
+    'One of the two is BOX:PATH. What goes to a directory that exists goes into it; a path that ends in /. means what is in the ' +
+    'directory. Modes, links and holes are kept.',
+  operands: ['FROM', 'TO'],
+  options: { ...engineOption, ...homeOption },
+  async run(terminal, options, [from, to]) {
+    const [source, target] = [inBox(from!), inBox(to!)]
+    const place = source ?? target
+    if (place === null || (source !== null && target !== null)) throw usageError('one of FROM and TO has to be BOX:PATH', path)
+    const progress = terminal.progress('Copying')
+    const copying = {
+      signal: terminal.signal,
+      onProgress: ({ doneBytes, totalBytes }: FilesProgress) => progress.update(doneBytes, totalBytes),
+    }
+    const choice = { home: options.home, ...engineOf(options.engine, path) }
+    const report = await withBox(terminal, choice, place.box, async (box, lite) => {
+      await startBox(terminal, lite, box)
+      if (target !== null) return await box.files.copyIn(from!, target.path, copying)
+      return await box.files.copyOut(place.path, to!, copying)
+    }).finally(() => progress.end())
+    for (const { path: left, reason } of report.skipped) terminal.tell(`boxlite: ${printable(left)} was left out: ${printable(reason)}`)
+    terminal.print(`Copied ${count(report.entries, 'entry', 'entries')} to ${printable(to!)}`)
+    return 0
+  },
+})
+
+/** A path in a box; null: one of this machine. A path with a slash before its colon is of this machine. */
+function inBox(text: string): { readonly box: string; readonly path: string } | null {
+  const at = text.indexOf(':')
+  return at < 1 || text.slice(0, at).includes('/') ? null : { box: text.slice(0, at), path: text.slice(at + 1) }
+}

@@ -1,0 +1,16 @@
+import { defineCommand } from '../command.ts'
+import { homeOption } from '../box/options.ts'
+import { withBox } from '../box/with-box.ts'
+
+export const boxLogs = defineCommand({
+  path: 'logs',
+  summary: "show what a running box's console said",
+  operands: ['BOX'],
+  options: { follow: { type: 'boolean', short: 'f', help: 'go on until the box stops' }, ...homeOption },
+  async run(terminal, options, [name]) {
+    await withBox(terminal, { home: options.home }, name!, async (box) => {
+      for await (const text of box.logs({ follow: options.follow === true })) await terminal.writeBytes(new TextEncoder().encode(text))
+    })
+    return 0
+  },
+})

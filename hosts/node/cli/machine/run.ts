@@ -1,0 +1,54 @@
+import { defineCommand } from '../command.ts'
+import { homeOption } from '../box/options.ts'
+import { withHome } from '../box/with-box.ts'
+import { parseSize, wholeSectors } from '../size.ts'
+import { attach, inputOf } from './attach.ts'
+import { exitCodeOf, startFailureCode } from './exit-code.ts'
+import { engineOf, engineOption, settingOptions, settingsFrom } from './options.ts'
+
+const path = 'run'
+const GIB = 2 ** 30
+
+export const boxRun = defineCommand({
+  path,
+  summary: 'run a command in a fresh box, which is gone afterwards',
+  details: "The image is 'base' unless you say which. Input, output and exit codes are those of 'boxlite exec'.",
+  operands: ['COMMAND...'],
+  options: {
+    tty: { type: 'boolean', short: 't', help: 'give the command this terminal' },
+    size: { type: 'string', value: 'SIZE', help: 'the size of the disk (default: 1G, or that of the image)' },
+    ...settingOptions,
+    ...engineOption,
+    ...homeOption,
+  },
+  failureCode: startFailureCode,
+  async run(terminal, options, [command, ...args]) {
+    const tty = options.tty === true && terminal.isInteractive
+    const { size, home } = options
+    const settings = settingsFrom(options, path)
+    const diskSizeGb = size === undefined ? {} : { diskSizeGb: wholeSectors(parseSize(size, '--size', path), '--size', path) / GIB }
+    const { signal } = terminal
+    return await withHome(terminal, { home, ...engineOf(options.engine, path) }, async (lite) => {
+      const progress = terminal.progress('Starting')
+      const box = await lite
+        .create({
+          image: 'base',
+          ...settings,
+          ...diskSizeGb,
+          autoRemove: true,
+          signal,
+          onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
+        })
+        .catch((error: unknown) => {
+          progress.end()
+          throw error
+        })
+      try {
+        await box.start({ signal, onProgress: ({ stage }) => progress.step(stage) }).finally(() => progress.end())
+        return exitCodeOf(await attach(terminal, box.exec(command!, args, inputOf(terminal, tty)), tty))
+      } finally {
+        await box.remove({ force: true })
+      }
+    })
+  },
+})

@@ -1,0 +1,27 @@
+import type { Box, BoxLite } from '../../index.ts'
+import type { Terminal } from '../terminal.ts'
+
+const words = { engine: 'looking for an engine', machine: 'making the machine', guest: 'waiting for the guest' } as const
+
+/**
+ * Starts a box where it does not run, with progress. Its machine is left running when this command ends, where the engine can;
+ * says so where it cannot. Answers whether it is left.
+ */
+export async function startBox(terminal: Terminal, lite: BoxLite, box: Box): Promise<boolean> {
+  const { state, settings } = await box.info()
+  const { name, capabilities } = await lite.engine
+  const detach = settings.detach ?? (capabilities.detach && settings.autoRemove !== true)
+  const progress = terminal.progress('Starting')
+  try {
+    await box.start({ detach, signal: terminal.signal, onProgress: ({ stage }) => progress.step(words[stage]) })
+  } finally {
+    progress.end()
+  }
+  const stays = (await box.info()).machine?.detached === true
+  if (!stays && state !== 'running') terminal.tell(`boxlite: the box stops when this command ends: ${why(name, capabilities.detach)}`)
+  return stays
+}
+
+function why(engine: string, canDetach: boolean): string {
+  return canDetach ? 'it was made so.' : `the engine ${engine} cannot leave a machine running.`
+}

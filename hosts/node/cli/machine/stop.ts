@@ -1,0 +1,32 @@
+import { defineCommand, jsonOption } from '../command.ts'
+import { describeBox } from '../box/describe-box.ts'
+import { homeOption } from '../box/options.ts'
+import { withBox } from '../box/with-box.ts'
+import { wholeNumber } from './options.ts'
+
+const path = 'stop'
+
+export const boxStop = defineCommand({
+  path,
+  summary: 'stop a box',
+  details: 'The guest shuts down by itself; where it does not in time, its machine is ended. Nothing for a box that does not run.',
+  operands: ['BOX'],
+  options: {
+    force: { type: 'boolean', help: 'end the machine at once, as a power cut would' },
+    timeout: { type: 'string', value: 'SECONDS', help: 'how long the guest may take (default: 15)' },
+    ...homeOption,
+    ...jsonOption,
+  },
+  async run(terminal, options, [name]) {
+    const stopTimeoutMs = options.timeout === undefined ? undefined : wholeNumber(options.timeout, '--timeout', path) * 1000
+    const stopped = await withBox(terminal, { home: options.home }, name!, async (box) => {
+      const progress = terminal.progress('Stopping')
+      progress.step('the guest shuts down')
+      await box.stop({ force: options.force === true, ...(stopTimeoutMs !== undefined && { stopTimeoutMs }) }).finally(() => progress.end())
+      return { id: box.id, name: box.name }
+    })
+    if (options.json === true) terminal.printJson(stopped)
+    else terminal.print(`Stopped ${describeBox(stopped)}`)
+    return 0
+  },
+})

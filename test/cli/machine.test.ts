@@ -1,0 +1,88 @@
+// The commands that run machines, each a process of its own, on every engine that works here.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
+import { guestCache } from '../../hosts/node/guest-assets.ts'
+import { whyNoGuest } from '../api/api-suite.ts'
+import { runCli, temporaryDirectory, type Ran, type RunOptions } from './run-cli.ts'
+
+const noGuest = await whyNoGuest()
+const noQemu = noGuest ?? ((await new QemuEngine().probe()).accelerator === null ? 'QEMU does not work here' : null)
+const guest = { BOXLITE_GUEST_CACHE: guestCache(), ...(process.env['BOXLITE_GUEST'] && { BOXLITE_GUEST: process.env['BOXLITE_GUEST'] }) }
+const cwd = temporaryDirectory()
+
+const run = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
+  runCli(args, { cwd, ...options, env: { BOXLITE_HOME: join(cwd, 'home'), ...guest } })
+
+describe('commands on boxes without a machine', () => {
+  it('refuse what is not said well, with the exit code of wrong usage', async () => {
+    for (const args of [['exec', 'dev'], ['run'], ['run', '--memory=1', 'true'], ['exec', '--env=A', 'dev', 'true'], ['cp', 'a', 'b'], ['start']]) {
+      expect((await run(args)).code, args.join(' ')).toBe(64)
+    }
+    expect((await run(['run', '--engine=xen', 'true'])).err).toContain("'xen' is not an engine")
+  })
+
+  it('tell of a box that is not there, 125 for those that would give a command its own code', async () => {
+    for (const [args, code] of [[['exec', 'none', 'true'], 125], [['shell', 'none'], 125], [['stop', 'none'], 1], [['logs', 'none'], 1]] as const) {
+      expect((await run(args)).code, args.join(' ')).toBe(code)
+    }
+  })
+
+  it('say line by line what works here', async () => {
+    const { out, code } = await run(['doctor', '--json'])
+    expect(JSON.parse(out)).toContainEqual(expect.objectContaining({ what: 'v86', works: true }))
+    expect(code).toBe(noGuest === null ? 0 : 1)
+  })
+})
+
+describe.skipIf(noQemu !== null)(`commands on boxes that run on QEMU${noQemu ?? ''}`, () => {
+  it('leave the machine running for the next command, and give its exit codes', async () => {
+    expect((await run(['create', 'dev', '--image=base', '--memory=128M', '--size=256M', '-e', 'A=1'])).code).toBe(0)
+    expect(await run(['start', 'dev'])).toMatchObject({ code: 0, err: '' })
+    expect(await run(['exec', 'dev', 'sh', '-c', 'echo $A $B; echo alive > /tmp/memory'])).toMatchObject({ out: '1\n', code: 0, err: '' })
+    expect((await run(['exec', '-e', 'B=2', '-w', '/tmp', 'dev', 'sh', '-c', 'echo $A $B $(pwd); cat memory'])).out).toBe('1 2 /tmp\nalive\n')
+    const codes: [string[], number][] = [
+      [['sh', '-c', 'exit 7'], 7],
+      [['sh', '-c', 'kill -9 $$'], 137],
+      [['/etc/passwd'], 126],
+      [['nothing'], 127],
+    ]
+    for (const [command, code] of codes) expect((await run(['exec', 'dev', ...command])).code, command.join(' ')).toBe(code)
+    expect((await run(['exec', 'dev', 'cat'], { input: 'through the box' })).out).toBe('through the box')
+    expect((await run(['shell', 'dev'], { input: 'echo from the shell; exit 3\n' }))).toMatchObject({ out: 'from the shell\n', code: 3 })
+    expect((await run(['ls'])).out).toMatch(/dev .* running +base /)
+  })
+
+  it('copy files in and out, snapshot and restore the box while it runs, and stop it', async () => {
+    mkdirSync(join(cwd, 'tree/inner'), { recursive: true })
+    writeFileSync(join(cwd, 'tree/inner/file'), 'copied')
+    expect((await run(['cp', 'tree', 'dev:/root'])).code).toBe(0)
+    expect((await run(['exec', 'dev', 'cat', '/root/tree/inner/file'])).out).toBe('copied')
+    expect((await run(['snapshot', 'create', 'dev', 'clean'])).out).toContain('file systems frozen')
+    expect((await run(['exec', 'dev', 'rm', '-rf', '/root/tree'])).code).toBe(0)
+    expect((await run(['snapshot', 'restore', 'dev', 'clean'])).err).toContain('running')
+    expect((await run(['snapshot', 'restore', 'dev', 'clean', '--restart'])).code).toBe(0)
+    expect((await run(['cp', 'dev:/root/tree', 'back'])).code).toBe(0)
+    expect(readFileSync(join(cwd, 'back/inner/file'), 'utf8')).toBe('copied')
+    expect((await run(['stop', 'dev'])).out).toMatch(/^Stopped box 'dev'/)
+    expect((await run(['ls'])).out).toMatch(/dev .* stopped +base /)
+    expect((await run(['rm', 'dev'])).code).toBe(0)
+  })
+})
+
+describe.skipIf(noGuest !== null)(`commands on v86${noGuest ?? ''}`, () => {
+  it('run a command in a fresh box, and leave nothing', async () => {
+    const ran = await run(['run', '--engine=v86', '--memory=128M', '--size=256M', 'sh', '-c', 'cat; exit 4'], { input: 'in and out' })
+    expect(ran).toMatchObject({ out: 'in and out', code: 4 })
+    expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([])
+  })
+
+  it('say that no machine can be left running', async () => {
+    await run(['create', 'short', '--image=base', '--memory=128M', '--size=256M'])
+    expect(await run(['start', 'short', '--engine=v86'])).toMatchObject({ code: 1, err: expect.stringContaining('cannot leave a machine running') })
+    const ran = await run(['exec', '--engine=v86', 'short', 'hostname'])
+    expect(ran).toMatchObject({ out: 'short\n', code: 0, err: expect.stringContaining('stops when this command ends') })
+    expect((await run(['rm', 'short'])).code).toBe(0)
+  })
+})
