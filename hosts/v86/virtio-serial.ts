@@ -52,9 +52,10 @@ export class VirtioSerial {
       config: configuration(ports.length),
       notified: (queue) => this.#notified(queue),
       wasReset: () => this.#wasReset(),
-      save: () => this.ports.map((port) => port.isGuestOpen),
-      restore: (state) => {
-        for (const [id, port] of this.ports.entries()) port.isGuestOpen = state[id] === true
+      save: () => [this.ports.map((port) => port.isGuestOpen), [...this.#messages]],
+      restore: ([opened, messages]) => {
+        for (const [id, port] of this.ports.entries()) port.isGuestOpen = (opened as boolean[])[id] === true
+        this.#messages.splice(0, Infinity, ...(messages as Uint8Array[]))
       },
     })
     const control = (id: number, event: number, value: number): void => this.#device.guard(() => this.#tell(id, event, value))
