@@ -83,7 +83,11 @@ void freeze_reaped(pid_t child, int status) {
   bool frozen = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   // Killed in the middle it may have frozen some.
   if (freeze.thaw_wanted || WIFSIGNALED(status)) thaw_now();
-  if (frozen && !freeze.thaw_wanted) return;
+  if (frozen && !freeze.thaw_wanted) {
+    // The host's time begins when it has what it asked for: what was dirty may have taken long to write.
+    freeze.deadline = now_ms() + PROTOCOL_THAW_AFTER_MS;
+    return;
+  }
   freeze.session = NULL;
   freeze.deadline = INT64_MAX;
 }
