@@ -1,5 +1,6 @@
 // The client and the agent, each as it ships, with nothing but a socket between them, as something that has commands and files.
 import { nodeHostFiles } from '../../hosts/node/copy/host-files.ts'
+import { SocketChannel } from '../../hosts/node/qemu/socket-channel.ts'
 import { AgentSession } from '../../src/agent/session.ts'
 import type { ExecOptions } from '../../src/exec/exec-options.ts'
 import { startExec, startShell } from '../../src/exec/exec.ts'
@@ -8,7 +9,6 @@ import type { ExecSubject, Opened } from '../api/exec-suite.ts'
 import type { FilesSubject } from '../api/files-suite.ts'
 import { NONCE } from './fake-agent.ts'
 import { nativeAgentRefusal, startNativeAgent } from './native-agent.ts'
-import { socketChannel } from './socket-channel.ts'
 
 /** Why there is none here, or null. */
 export function nativeSubjectRefusal(): string | null {
@@ -17,7 +17,7 @@ export function nativeSubjectRefusal(): string | null {
 
 export async function openNativeSubject(): Promise<Opened<ExecSubject & FilesSubject>> {
   const agent = startNativeAgent()
-  const session = await AgentSession.open(socketChannel(agent.channels[0]!), { fresh: true, nonce: NONCE, timeoutMs: 60_000 })
+  const session = await AgentSession.open(new SocketChannel(agent.channels[0]!), { fresh: true, nonce: NONCE, timeoutMs: 60_000 })
   const connect = (): Promise<AgentSession> => Promise.resolve(session)
   return {
     subject: {
