@@ -97,8 +97,9 @@ export class EmulatedMachine {
     this.#disk.attach(disk)
   }
 
-  run(): Promise<void> {
-    return this.#emulator.run()
+  /** Nothing for one that has ended. */
+  async run(): Promise<void> {
+    if (!this.#isOver) await this.#emulator.run()
   }
 
   async pause(): Promise<void> {
