@@ -45,7 +45,7 @@ describe('a disk under QEMU', () => {
   }
 
   const start = async (from: QemuEngine, place: GuestHome, disk: readonly string[]): Promise<Machine> => {
-    const machine = await (await from.prepare(place.spec(disk, noGuestFiles))).launch()
+    const machine = await (await from.prepare(place.spec(disk, { ...noGuestFiles, firmware: rom }))).launch()
     machines.push(machine)
     return machine
   }
@@ -87,7 +87,7 @@ describe('a disk under QEMU', () => {
     await start(engine(), place, disk)
     const second = await GuestHome.make()
     homes.push(second)
-    const prepared = await engine().prepare({ ...place.spec(disk, noGuestFiles), boxId: second.boxId })
+    const prepared = await engine().prepare({ ...place.spec(disk, { ...noGuestFiles, firmware: rom }), boxId: second.boxId })
     const error = await prepared.launch().catch((cause: unknown) => cause)
     expect(isBoxLiteError(error, 'busy') && error.message).toContain('lock')
     const broken = await second.overlay(second.base)

@@ -26,7 +26,7 @@ async function withDiskGuest(accelerator: QemuAccelerator, cpu: string | null): 
   const engine = new QemuEngine({ cacheFile: join(directory, 'probe.json'), accelerator, edit: bootDiskGuest(rom, cpu) })
   const { accelerator: works, refused } = await engine.probe()
   if (works === null) return refused.map(({ reason }) => reason).join(' ')
-  return { engine, guest: noGuestFiles }
+  return { engine, guest: { ...noGuestFiles, firmware: rom } }
 }
 
 engineSuite('QEMU with TCG', () => withDiskGuest('tcg', null))

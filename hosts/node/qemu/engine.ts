@@ -1,7 +1,7 @@
 // The QEMU engine: each machine is a process of its own, which may outlive the program that started it.
 
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readImageInfo } from '../../../src/disk/info.ts'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
@@ -16,9 +16,9 @@ import { QemuMachine } from './machine.ts'
 import { endProcess, foreignProcess, type MachineProcess } from './machine-process.ts'
 import { cacheDirectory } from './probe-cache.ts'
 import { Qmp, type QmpEvent } from './qmp.ts'
-import { connectTo, makeRunDirectory, placesOf } from './run-directory.ts'
+import { connectTo, makeRunDirectory, placesOf, type Places } from './run-directory.ts'
 import { protectionsOf, survey, type Survey } from './survey.ts'
-import { WaitingProcess } from './waiting-process.ts'
+import { WaitingProcess, type Launch } from './waiting-process.ts'
 
 export interface QemuEngineOptions {
   /** Where the probe's findings are kept. */
@@ -90,6 +90,7 @@ export class QemuEngine implements Engine {
       directory: places.layers,
       detach,
       setpriv: found.setpriv,
+      enclosure: await enclosureOf(found, spec, places),
       addressSpaceBytes: memoryMib * 1024 ** 2 + OWN_ADDRESS_SPACE_BYTES,
     })
     const identity = { ...process.identity, nonce, detached: detach }
@@ -97,7 +98,7 @@ export class QemuEngine implements Engine {
       identity,
       launch: () => launch(process, identity, traits, places.run, spec),
       async abandon() {
-        process.kill()
+        await endProcess(identity)
         await process.ended
       },
     }
@@ -184,10 +185,18 @@ async function launch(
     await qmp.execute('cont')
     return machine
   } catch (error) {
-    process.kill()
+    await endProcess(identity)
     const { complaint } = await process.ended
     throw failedStart(error, complaint, machine?.consoleTail ?? '')
   }
+}
+
+/** What QEMU is to see of the file system; null where bubblewrap does not work, or could not see what this user can. */
+async function enclosureOf({ program, bubblewrap }: Survey, { guest, detach }: MachineSpec, { layers, run }: Places): Promise<Launch['enclosure']> {
+  // Inside, root has no power over the files of others.
+  if (bubblewrap === null || (await fileCall('look at', layers, stat(layers))).uid !== process.getuid?.()) return null
+  const readOnly = [guest.kernel, guest.initrd, guest.firmware].filter((path) => path !== '')
+  return { bubblewrap, program, readOnly, writable: [layers, run], directory: layers, detach }
 }
 
 /** Waits until QEMU listens, and negotiates; no longer than `process` lives. */

@@ -15,8 +15,6 @@ export interface MachineProcess {
   readonly identity: ProcessIdentity
   /** Resolves, and never rejects, when it has ended and its files are closed. */
   readonly ended: Promise<ProcessEnd>
-  /** Sends SIGKILL; the end is `ended`. */
-  kill(): void
   /** It may outlive this program, which need not stay for it. */
   release(): void
 }
@@ -32,7 +30,6 @@ export function foreignProcess(identity: ProcessIdentity, hint: Promise<void>): 
     identity,
     // Of one that was let go of nobody asks how it ends, and this program need not stay to look.
     ended: hint.then(() => (isReleased ? new Promise<never>(() => undefined) : untilGone(identity))).then(() => unknown),
-    kill: () => sendKill(identity.pid),
     release() {
       isReleased = true
     },

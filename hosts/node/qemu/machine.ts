@@ -194,7 +194,7 @@ export class QemuMachine implements Machine {
       const { status } = (await this.#execute('query-status')) as { status: string }
       if (status !== 'internal-error') return
       this.#failure = `The accelerator (${this.accelerator}) failed`
-      this.#parts.process.kill()
+      await endProcess(this.identity)
     } catch (error) {
       // It has ended meanwhile, which `exit` tells.
       if (!isBoxLiteError(error)) throw error

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EngineRefusal } from '../../../src/engine.ts'
 import { probeArguments, type QemuAccelerator, type QemuTraits } from './arguments.ts'
+import { bubblewrapArguments } from './bubblewrap.ts'
 import { probeRomBase64 } from './probe-rom.ts'
 
 /** What one run of the ROM found. */
@@ -55,23 +56,27 @@ export async function obstacle(accelerator: QemuAccelerator): Promise<EngineRefu
   }
 }
 
-/** Runs the ROM once. Never rejects for what the program does; a temporary file that cannot be made does reject. */
-export async function runProbe(program: string, traits: QemuTraits): Promise<Verdict> {
+/**
+ * Runs the ROM once, in the file system that `bubblewrap` makes where one is given. Never rejects for what the program does; a
+ * temporary file that cannot be made does reject.
+ */
+export async function runProbe(program: string, traits: QemuTraits, bubblewrap: string | null = null): Promise<Verdict> {
   const directory = await mkdtemp(join(tmpdir(), 'boxlite-probe-'))
   try {
     const rom = join(directory, 'probe.rom')
     const page = Buffer.from(probeRomBase64, 'base64')
     await writeFile(rom, Buffer.concat([Buffer.alloc(ROM_BYTES - page.length), page]))
-    return await watch(program, traits, rom)
+    const enclosure = { program, readOnly: [directory], writable: [], directory, detach: false }
+    const wrap = bubblewrap === null ? [] : [bubblewrap, ...bubblewrapArguments(enclosure), '--']
+    return await watch([...wrap, program, ...probeArguments(traits, rom)], traits.accelerator)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-function watch(program: string, traits: QemuTraits, rom: string): Promise<Verdict> {
-  const { accelerator } = traits
+function watch([program, ...args]: readonly string[], accelerator: QemuAccelerator): Promise<Verdict> {
   const loopTimeoutMs = accelerator === 'tcg' ? TCG_LOOP_TIMEOUT_MS : LOOP_TIMEOUT_MS
-  const child = spawn(program, probeArguments(traits, rom), { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program!, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
   let complaint = ''
   let overdue: string | null = null
   let began: number | null = null

@@ -22,6 +22,8 @@ export interface Survey {
   readonly refused: readonly EngineRefusal[]
   /** Path of a `setpriv` that works here, or null. */
   readonly setpriv: string | null
+  /** Path of a `bwrap` in which QEMU works here, or null. */
+  readonly bubblewrap: string | null
 }
 
 /** What is found by running programs, and kept. */
@@ -29,6 +31,7 @@ interface Findings {
   readonly version: string
   readonly seccomp: boolean
   readonly setpriv: boolean
+  readonly bubblewrap: boolean
   readonly verdicts: readonly Verdict[]
 }
 
@@ -52,9 +55,10 @@ export async function survey(cacheFile: string, named: string | undefined = proc
     else refused.push(reason)
   }
   const setpriv = await findProgram(['setpriv'])
+  const bubblewrap = await findProgram(['bwrap'])
   const { mtimeMs, size } = await fileCall('look at', program, stat(program))
-  const key = JSON.stringify([await bootId(), program, mtimeMs, size, process.getuid?.(), setpriv, tried, probeRomBase64.length])
-  const findings = await cached(cacheFile, key, judge, () => find(program, tried, setpriv))
+  const key = JSON.stringify([await bootId(), program, mtimeMs, size, process.getuid?.(), setpriv, bubblewrap, tried, probeRomBase64.length])
+  const findings = await cached(cacheFile, key, judge, () => find(program, tried, setpriv, bubblewrap))
   for (const { accelerator, refusal } of findings.verdicts) {
     if (refusal !== null) refused.push({ engine: 'qemu', accelerator, reason: refusal, remedy: remedyFor(accelerator) })
   }
@@ -65,11 +69,12 @@ export async function survey(cacheFile: string, named: string | undefined = proc
     traits: works === undefined ? null : traitsOf(works.accelerator, findings),
     refused,
     setpriv: findings.setpriv ? setpriv : null,
+    bubblewrap: findings.bubblewrap ? bubblewrap : null,
   }
 }
 
 /** What guards the host, given what was found. */
-export function protectionsOf({ traits, setpriv }: Survey): EngineProtection[] {
+export function protectionsOf({ traits, setpriv, bubblewrap }: Survey): EngineProtection[] {
   return [
     { name: 'no-network', active: true, detail: 'The machine has no network device.' },
     { name: 'resource-limits', active: true, detail: 'Its address space and open files are limited, and it writes no core file.' },
@@ -79,15 +84,23 @@ export function protectionsOf({ traits, setpriv }: Survey): EngineProtection[] {
     setpriv === null
       ? { name: 'no-new-privileges', active: false, detail: 'There is no setpriv here that works (package util-linux).' }
       : { name: 'no-new-privileges', active: true, detail: 'It can gain no privileges (setpriv).' },
+    bubblewrap === null
+      ? { name: 'private-file-system', active: false, detail: 'There is no bubblewrap here that works (package bubblewrap).' }
+      : { name: 'private-file-system', active: true, detail: "It sees the system's programs, the layers and the guest, no more (bubblewrap)." },
     {
       name: 'ends-with-owner',
       active: true,
-      detail: setpriv === null ? 'A shell that waits for the end of its owner ends it.' : 'The kernel ends it with its owner (setpriv --pdeathsig).',
+      detail: (setpriv ?? bubblewrap) === null ? 'A shell that waits for the end of its owner ends it.' : 'The kernel ends it with its owner.',
     },
   ]
 }
 
-async function find(program: string, accelerators: readonly QemuAccelerator[], setpriv: string | null): Promise<Findings> {
+async function find(
+  program: string,
+  accelerators: readonly QemuAccelerator[],
+  setpriv: string | null,
+  bubblewrap: string | null,
+): Promise<Findings> {
   const version = await versionOf(program)
   let seccomp = process.platform === 'linux'
   const verdicts: Verdict[] = []
@@ -100,7 +113,16 @@ async function find(program: string, accelerators: readonly QemuAccelerator[], s
     verdicts.push(verdict)
     if (verdict.refusal === null) break
   }
-  return { version, seccomp, verdicts, setpriv: setpriv !== null && (await setprivWorks(setpriv)) }
+  const works = verdicts.find(({ refusal }) => refusal === null)
+  const enclosed =
+    works === undefined || bubblewrap === null ? null : await runProbe(program, traitsOf(works.accelerator, { version, seccomp }), bubblewrap)
+  return {
+    version,
+    seccomp,
+    verdicts,
+    setpriv: setpriv !== null && (await setprivWorks(setpriv)),
+    bubblewrap: enclosed !== null && enclosed.refusal === null,
+  }
 }
 
 function traitsOf(accelerator: QemuAccelerator, { version, seccomp }: { version: string; seccomp: boolean }): QemuTraits {
@@ -141,8 +163,8 @@ function remedyFor(accelerator: QemuAccelerator): string | null {
 
 function isFindings(value: unknown): value is Findings {
   if (typeof value !== 'object' || value === null) return false
-  const { version, seccomp, setpriv, verdicts } = value as Partial<Findings>
-  const isShaped = typeof version === 'string' && typeof seccomp === 'boolean' && typeof setpriv === 'boolean'
+  const { version, seccomp, setpriv, bubblewrap, verdicts } = value as Partial<Findings>
+  const isShaped = typeof version === 'string' && [seccomp, setpriv, bubblewrap].every((one) => typeof one === 'boolean')
   return isShaped && Array.isArray(verdicts) && verdicts.every(isVerdict)
 }
 

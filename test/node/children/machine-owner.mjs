@@ -13,7 +13,7 @@ function edit(args) {
 
 const store = await openNodeStore(home)
 const engine = new QemuEngine({ cacheFile, accelerator: 'tcg', edit })
-const guest = { location: '', kernel: '', initrd: '', firmware: '', commandLine: '' }
+const guest = { location: '', kernel: '', initrd: '', firmware: rom, commandLine: '' }
 const prepared = await engine.prepare({ boxId, store, disk, cpus: 1, memoryMib: 64, guest, detach })
 if (until === 'running') await prepared.launch()
 console.log(JSON.stringify(prepared.identity))
