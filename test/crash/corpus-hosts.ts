@@ -5,9 +5,10 @@ import type { OldFiles } from '../../src/legacy/old-files.ts'
 import { FileStore } from '../../src/store/file-store.ts'
 import { MemoryLocks } from '../../src/store/memory-locks.ts'
 import { MemoryHome, MemoryStore } from '../../src/store/memory-store.ts'
-import { Content } from './content.ts'
+import { Content, PAGE_BYTES } from './content.ts'
 import { filesOf, HOME_DIRECTORIES, type CorpusHost, type Tree } from './corpus.ts'
 import { CrashFileSystem } from './crash-fs.ts'
+import { directoryOf, readChain, type GuestBytes } from './image-reader.ts'
 import { Names, ROOT, World } from './world.ts'
 
 /** A world that holds a tree, all of it durable. */
@@ -25,6 +26,23 @@ export function worldOf(tree: Tree): World {
   for (const name of HOME_DIRECTORIES) add(`${name}/`, Names.EMPTY)
   for (const path of [...tree.keys()].sort()) add(path, path.endsWith('/') ? Names.EMPTY : Content.of(tree.get(path)!))
   return world
+}
+
+/**
+ * A recovered home as it is compared: of each layer that was made since `before` what a guest reads, as how an image is laid out is
+ * its writer's affair.
+ */
+export function shown(tree: Tree, before: Tree): Tree {
+  const world = worldOf(tree)
+  const layers = directoryOf(world, 'layers')
+  const isNew = (path: string): boolean => path.startsWith('layers/') && !before.has(path)
+  return new Map(Array.from(tree, ([path, bytes]) => [path, isNew(path) ? bytesOf(readChain(world, layers, path.slice('layers/'.length))) : bytes]))
+}
+
+function bytesOf({ pages }: GuestBytes): Uint8Array {
+  const bytes = new Uint8Array(pages.length * PAGE_BYTES)
+  for (const [i, page] of pages.entries()) if (page !== null) bytes.set(page.bytes, i * PAGE_BYTES)
+  return bytes
 }
 
 function oldFilesOf(world: World): OldFiles | null {

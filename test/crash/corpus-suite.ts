@@ -4,6 +4,7 @@
 import { expect, it } from 'vitest'
 import type { Core } from '../../src/core/core.ts'
 import { digestTree, recoverHome, treeOf, type Corpus, type CorpusHost } from './corpus.ts'
+import { shown } from './corpus-hosts.ts'
 
 export function describeCorpus(corpus: Corpus, core: Core, hosts: readonly CorpusHost[]): void {
   it('has at least 200 crashed homes', () => expect(corpus.homes.length).toBeGreaterThanOrEqual(200))
@@ -12,9 +13,10 @@ export function describeCorpus(corpus: Corpus, core: Core, hosts: readonly Corpu
     it(`is recovered on ${host.name} as everywhere`, { timeout: 300_000 }, async () => {
       const different: string[] = []
       for (const home of corpus.homes) {
-        const { store, old, read, close } = await host.open(treeOf(corpus, home))
+        const before = treeOf(corpus, home)
+        const { store, old, read, close } = await host.open(before)
         const adopted = await recoverHome(core, store, old)
-        if ((await digestTree(await read(), adopted)) !== home.recovered) different.push(home.name)
+        if ((await digestTree(shown(await read(), before), adopted)) !== home.recovered) different.push(home.name)
         await close()
       }
       expect(different).toEqual([])

@@ -17,7 +17,7 @@ import { MemoryLocks } from '../../src/store/memory-locks.ts'
 import { Bench } from './bench.ts'
 import { Checker } from './checker.ts'
 import { CorpusWriter, digestTree, filesOf, HOME_DIRECTORIES, recoverHome, runsOf, type Corpus, type CorpusHost, type Tree } from './corpus.ts'
-import { forgetfulHost, memoryHost } from './corpus-hosts.ts'
+import { forgetfulHost, memoryHost, shown } from './corpus-hosts.ts'
 import { describeCorpus } from './corpus-suite.ts'
 import { MODIFIED_MS } from './crash-fs.ts'
 import { adoptions, pairs, runScenario, singles } from './scenarios.ts'
@@ -100,9 +100,10 @@ async function makeCorpus(): Promise<Corpus> {
   }
   const writer = new CorpusWriter()
   for (const { name, world } of wanted) {
-    const opened = await forgetfulHost.open(new Map([...filesOf(world)].map(([path, content]) => [path, content.clip().bytes()])))
+    const before = new Map([...filesOf(world)].map(([path, content]) => [path, content.clip().bytes()]))
+    const opened = await forgetfulHost.open(before)
     const adopted = await recoverHome(core, opened.store, opened.old)
-    writer.add(name, world, await digestTree(await opened.read(), adopted))
+    writer.add(name, world, await digestTree(shown(await opened.read(), before), adopted))
   }
   return writer.corpus
 }
