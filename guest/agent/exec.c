@@ -99,7 +99,7 @@ static void become_program(struct spawn *spawn) {
   execute(spawn);
 }
 
-// The variables that the host did not set. Their texts are in `texts`, which lives until the program was executed.
+// The texts of variables that the host did not set; they live until the program was executed.
 struct defaults {
   char home[sizeof ((struct user *)0)->home + 8];
   char user[sizeof ((struct user *)0)->name + 8];

@@ -15,6 +15,7 @@
 #include "freeze.h"
 #include "ports.h"
 #include "power.h"
+#include "session.h"
 
 enum {
   // The signals and the devices; each session's channel; each stream's input and two outputs.

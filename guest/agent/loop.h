@@ -3,10 +3,6 @@
 #ifndef BOXLITE_LOOP_H
 #define BOXLITE_LOOP_H
 
-#include <stdbool.h>
-
-#include "session.h"
-
 // Serves what is in `agent` until there is nothing left to serve; the exit status.
 int loop_run(void);
 
