@@ -29,7 +29,7 @@ async function live() {
   chapter('1. A Linux machine')
   const lite = await BoxLite.open({ homeDir })
   try {
-    const { name: engine, accelerator, refused } = await lite.engine
+    const { name: engine, accelerator, refused } = lite.engine
     say(`   Engine: ${engine} with ${accelerator}`)
     for (const better of refused) say(`   Not with ${better.accelerator ?? better.engine}: ${better.reason}`)
     const box = await lite.create({ name: 'web', image: 'base' })

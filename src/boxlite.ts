@@ -22,8 +22,11 @@ import { pruneHome, type PruneOptions, type PruneReport } from './prune.ts'
 export interface OpenOptions {
   /** The directory of the home; by default `BOXLITE_HOME`, else `~/.boxlite/store`. */
   readonly homeDir?: string
-  /** What runs the boxes: `auto` takes the best that works here. */
-  readonly engine?: 'auto' | EngineName | Engine
+  /**
+   * What runs the boxes: `auto` takes the best that works here. `none`: nothing is looked for and no box can be started; machines
+   * that live already are worked with all the same. For programs that only work with disks.
+   */
+  readonly engine?: 'auto' | 'none' | EngineName | Engine
   /** Told each effect of each operation, and how it went. */
   readonly logger?: (event: OperationEvent) => void
 }
@@ -57,11 +60,14 @@ export class BoxLite {
   /** What opening found: boxes that a dead process left in the middle of something. */
   readonly recovered: readonly RecoveredBox[]
   readonly images: Images
+  /** What runs boxes here, and why not something better, as opening the home found it. */
+  readonly engine: EngineInfo
   readonly #home: HomeAccess
   #created = 0
 
-  private constructor(home: HomeAccess, recovered: readonly RecoveredBox[]) {
+  private constructor(home: HomeAccess, engine: EngineInfo, recovered: readonly RecoveredBox[]) {
     this.#home = home
+    this.engine = engine
     this.recovered = recovered
     this.images = new Images(home)
   }
@@ -71,7 +77,7 @@ export class BoxLite {
     const engines = wantedEngines(engine, host.engines)
     const home = new HomeAccess(host, await host.openStore(homeDir), engines, logger)
     try {
-      return new BoxLite(home, await recoverAll(home))
+      return new BoxLite(home, await home.engineInfo(), await recoverAll(home))
     } catch (error) {
       await home.close()
       throw error
@@ -81,14 +87,6 @@ export class BoxLite {
   /** What the home is called: on Node its directory. */
   get location(): string {
     return this.#home.store.location
-  }
-
-  /**
-   * The engine that runs boxes here, and why not a better one. Found out when it is first asked for or needed, not by opening the
-   * home. `engine_unavailable` where none works.
-   */
-  get engine(): Promise<EngineInfo> {
-    return this.#home.during(async () => (await this.#home.engine()).info)
   }
 
   metrics(): HomeMetrics {

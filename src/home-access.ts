@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts'
 import { BoxLiteError, isBoxLiteError, type ErrorCode } from './error.ts'
 import type { Guest } from './guest.ts'
 import type { Held, Store } from './host.ts'
-import { chooseEngine, type ChosenEngine } from './machine/chosen-engine.ts'
+import { chooseEngine, engineUnavailable, type ChosenEngine, type EngineInfo } from './machine/chosen-engine.ts'
 import type { OperationMachines } from './machine/operation-machines.ts'
 import { Runner } from './machine/runner.ts'
 import { NameIndex } from './name-index.ts'
@@ -41,7 +41,6 @@ export class HomeAccess {
   readonly runner: Runner
   readonly #engines: readonly Engine[]
   readonly #log: PerformHost['log']
-  #chosen: Promise<ChosenEngine> | null = null
   #guest: Promise<Guest> | null = null
   readonly #heads = new HeadMemory()
   readonly #idleCores: Core[] = []
@@ -66,11 +65,16 @@ export class HomeAccess {
     return [...new Set([...this.#engines, ...this.host.engines])]
   }
 
-  /** The engine that boxes are started with. Found out once; a failure is asked again, for it may have been mended. */
-  engine(): Promise<ChosenEngine> {
-    this.#chosen ??= chooseEngine(this.#engines)
-    this.#chosen.catch(() => (this.#chosen = null))
-    return this.#chosen
+  /** The engine that boxes are started with; `engine_unavailable` where none works. Engines remember what they found out. */
+  async engine(): Promise<ChosenEngine> {
+    const chosen = await chooseEngine(this.#engines)
+    if (chosen.engine === null) throw engineUnavailable(chosen.info)
+    return chosen
+  }
+
+  /** What there is to tell of the engine, whether or not one works. */
+  async engineInfo(): Promise<EngineInfo> {
+    return (await chooseEngine(this.#engines)).info
   }
 
   guest(): Promise<Guest> {

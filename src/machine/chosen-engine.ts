@@ -6,8 +6,9 @@ import { BoxLiteError } from '../error.ts'
 
 /** The engine that boxes are started with, and why not a better one. */
 export interface EngineInfo {
-  readonly name: EngineName
-  readonly accelerator: Accelerator
+  /** Null: none works here, `refused` says why; or none was wanted. */
+  readonly name: EngineName | null
+  readonly accelerator: Accelerator | null
   /** Version of the program or package behind it, where it was found. */
   readonly version: string | null
   readonly capabilities: EngineCapabilities
@@ -22,8 +23,10 @@ export interface ChosenEngine {
   readonly info: EngineInfo
 }
 
-/** Tries the engines in their order and takes the first that works; `engine_unavailable` says of each why not. */
-export async function chooseEngine(engines: readonly Engine[]): Promise<ChosenEngine> {
+const NOTHING: EngineCapabilities = { maxCpus: 0, minMemoryMib: 0, maxMemoryMib: 0, detach: false, liveSnapshot: false }
+
+/** Tries the engines in their order and takes the first that works; `engine` is null where none does. */
+export async function chooseEngine(engines: readonly Engine[]): Promise<ChosenEngine | { readonly engine: null; readonly info: EngineInfo }> {
   const refused: EngineRefusal[] = []
   for (const engine of engines) {
     const status: EngineStatus = await engine.probe()
@@ -31,22 +34,28 @@ export async function chooseEngine(engines: readonly Engine[]): Promise<ChosenEn
     const { accelerator, version, capabilities, protections } = status
     if (accelerator !== null) return { engine, info: { name: engine.name, accelerator, version, capabilities, protections, refused } }
   }
+  return { engine: null, info: { name: null, accelerator: null, version: null, capabilities: NOTHING, protections: [], refused } }
+}
+
+/** Why no box can be started, of each engine. */
+export function engineUnavailable({ refused }: EngineInfo): BoxLiteError {
   const reasons = refused.map(({ engine, accelerator, reason }) => `${accelerator === null ? engine : `${engine} (${accelerator})`}: ${reason}`)
   const remedies = refused.flatMap(({ remedy }) => remedy ?? [])
-  throw new BoxLiteError('engine_unavailable', `No engine can run boxes here. ${reasons.join(' ')}`.trim(), {
-    remedy: remedies[0] ?? "Run 'boxlite doctor' to see what is missing.",
+  return new BoxLiteError('engine_unavailable', `No engine can run boxes here. ${reasons.join(' ')}`.trim(), {
+    remedy: remedies[0] ?? "Open the home with an engine; 'boxlite doctor' says what works here.",
     facts: { refused },
   })
 }
 
-/** The engines to choose from: all, the one of a name, or one of the caller's own. */
-export function wantedEngines(wanted: 'auto' | EngineName | Engine, engines: readonly Engine[]): readonly Engine[] {
+/** The engines to choose from: all, none, the one of a name, or one of the caller's own. */
+export function wantedEngines(wanted: 'auto' | 'none' | EngineName | Engine, engines: readonly Engine[]): readonly Engine[] {
   if (wanted === 'auto') return engines
+  if (wanted === 'none') return []
   if (typeof wanted === 'object' && wanted !== null) return [wanted]
   const found = engines.filter(({ name }) => name === wanted)
   if (found.length > 0) return found
   throw new BoxLiteError('invalid_argument', `There is no engine '${String(wanted)}'`, {
-    remedy: `The engines are: ${['auto', ...engines.map(({ name }) => name)].join(', ')}.`,
+    remedy: `The engines are: ${['auto', 'none', ...engines.map(({ name }) => name)].join(', ')}.`,
     facts: { engine: wanted },
   })
 }

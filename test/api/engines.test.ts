@@ -62,7 +62,7 @@ describe.skipIf(noQemu !== null || noV86 !== null)(`boxes on two engines${noQemu
 
   it('run on the best that works when nobody says which', async () => {
     await using lite = await BoxLite.open({ homeDir: join(directory, 'home') })
-    expect(await lite.engine).toMatchObject({ name: 'qemu' })
+    expect(lite.engine).toMatchObject({ name: 'qemu' })
   })
 })
 

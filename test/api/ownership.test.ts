@@ -159,20 +159,23 @@ describe('the engine', () => {
     world.engines[0]!.status = { ...world.engines[0]!.status, accelerator: null, refused: [reason] }
     world.engines.push(new ModelEngine(world.machines, 'v86', false))
     lite = await world.open()
-    expect(await lite.engine).toMatchObject({ name: 'v86', accelerator: 'jit', refused: [reason], capabilities: { detach: false } })
+    expect(lite.engine).toMatchObject({ name: 'v86', accelerator: 'jit', refused: [reason], capabilities: { detach: false } })
   })
 
   it('is the one that was asked for', async () => {
     world.engines.push(new ModelEngine(world.machines, 'v86', false))
-    expect(await (await world.open({ engine: 'v86' })).engine).toMatchObject({ name: 'v86' })
-    expect(await (await world.open({ engine: world.engines[1]! })).engine).toMatchObject({ name: 'v86' })
+    expect((await world.open({ engine: 'v86' })).engine).toMatchObject({ name: 'v86' })
+    expect((await world.open({ engine: world.engines[1]! })).engine).toMatchObject({ name: 'v86' })
     await expect(world.open({ engine: 'xen' as 'qemu' })).rejects.toMatchObject({ code: 'invalid_argument' })
   })
 
-  it('is not asked by whoever only works with disks', async () => {
+  it('is not asked by whoever only works with disks, and cannot start a box then', async () => {
+    world.machines.calls = []
+    lite = await world.open({ engine: 'none' })
     const box = await lite.create({ image: 'base' })
     await box.snapshot.create('a')
-    await lite.close()
+    expect(lite.engine).toMatchObject({ name: null, refused: [] })
+    await expect(box.start()).rejects.toMatchObject({ code: 'engine_unavailable' })
     expect(world.machines.calls).toEqual([])
   })
 })

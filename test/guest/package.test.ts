@@ -84,7 +84,7 @@ describe('the packages', () => {
          await box.exec('rm', ['-rf', '/etc'])
          await box.snapshot.restore('clean', { restart: true })
          const after = await box.exec('cat', ['/etc/hostname'])
-         console.log(JSON.stringify({ stdout, exitCode, after: after.stdout, engine: (await lite.engine).name }))
+         console.log(JSON.stringify({ stdout, exitCode, after: after.stdout, engine: lite.engine.name }))
        } finally {
          await box.remove({ force: true })
        }

@@ -6,14 +6,15 @@ import type { Terminal } from '../terminal.ts'
 /** Which home, and what runs its boxes. */
 export interface HomeChoice {
   readonly home: string | undefined
-  readonly engine?: EngineName
+  /** By default none: most commands start nothing, and need not wait for an engine to be found. */
+  readonly engine?: 'auto' | 'none' | EngineName
 }
 
 /** Opens the home, tells what opening it recovered, runs `use` and lets go of the home. */
-export async function withHome<T>(terminal: Terminal, { home, engine }: HomeChoice, use: (lite: BoxLite) => Promise<T>): Promise<T> {
+export async function withHome<T>(terminal: Terminal, { home, engine = 'none' }: HomeChoice, use: (lite: BoxLite) => Promise<T>): Promise<T> {
   // Only here: help and the commands on plain images start faster without the store.
   const { BoxLite } = await import('../../index.ts')
-  const lite = await BoxLite.open({ ...(home !== undefined && { homeDir: home }), ...(engine !== undefined && { engine }) })
+  const lite = await BoxLite.open({ ...(home !== undefined && { homeDir: home }), engine })
   try {
     for (const { boxId, name, recovery, error } of lite.recovered) {
       // A detached machine that goes on as it was meant to.

@@ -28,9 +28,9 @@ export const settingOptions = {
   ...commandOptions,
 } as const
 
-export function engineOf(name: string | undefined, command: string): { engine?: EngineName } {
-  if (name === undefined || name === 'auto') return {}
-  if (name === 'qemu' || name === 'v86') return { engine: name }
+export function engineOf(name: string | undefined, command: string): { engine: 'auto' | EngineName } {
+  if (name === undefined) return { engine: 'auto' }
+  if (name === 'auto' || name === 'qemu' || name === 'v86') return { engine: name }
   throw usageError(`'${name}' is not an engine`, command, 'Say qemu, v86 or auto.')
 }
 

@@ -9,7 +9,7 @@ const words = { engine: 'looking for an engine', machine: 'making the machine', 
  */
 export async function startBox(terminal: Terminal, lite: BoxLite, box: Box): Promise<boolean> {
   const { state, settings } = await box.info()
-  const { name, capabilities } = await lite.engine
+  const { name, capabilities } = lite.engine
   const detach = settings.detach ?? (capabilities.detach && settings.autoRemove !== true)
   const progress = terminal.progress('Starting')
   try {
@@ -22,6 +22,6 @@ export async function startBox(terminal: Terminal, lite: BoxLite, box: Box): Pro
   return stays
 }
 
-function why(engine: string, canDetach: boolean): string {
+function why(engine: string | null, canDetach: boolean): string {
   return canDetach ? 'it was made so.' : `the engine ${engine} cannot leave a machine running.`
 }

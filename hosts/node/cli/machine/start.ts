@@ -15,8 +15,8 @@ export const boxStart = defineCommand({
   options: { ...engineOption, ...homeOption, ...jsonOption },
   async run(terminal, options, [name]) {
     const started = await withBox(terminal, { home: options.home, ...engineOf(options.engine, path) }, name!, async (box, lite) => {
-      const engine = await lite.engine
-      if (!engine.capabilities.detach) {
+      const { engine } = lite
+      if (engine.name !== null && !engine.capabilities.detach) {
         throw new BoxLiteError('unsupported', `The engine ${engine.name} cannot leave a machine running when this command ends`, {
           remedy: `Type 'boxlite shell ${box.name ?? box.id}' or 'boxlite exec', which start the box for their own time.`,
           facts: { engine: engine.name },
