@@ -216,6 +216,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       const second = await engine.find(place.boxId, place.store, first.identity)
       expect(second).not.toBeNull()
       machines.push(second!)
+      expect(second!.accelerator).toBe(first.accelerator)
       const top = await place.overlay(disk[0]!)
       expect(await nextRound(second!, round)).toBeGreaterThan(round)
       await second!.pause()

@@ -10,7 +10,7 @@ import type { Store } from '../../../src/host.ts'
 import type { MachineRecord } from '../../../src/operation/record.ts'
 import { fileCall } from '../file-call.ts'
 import { isAlive } from '../process-identity.ts'
-import { qemuArguments, sockets, type QemuTraits } from './arguments.ts'
+import { qemuArguments, sockets, type QemuAccelerator, type QemuTraits } from './arguments.ts'
 import { CONSOLE_FILE } from './console-file.ts'
 import { QemuMachine } from './machine.ts'
 import { endProcess, foreignProcess, type MachineProcess } from './machine-process.ts'
@@ -31,10 +31,10 @@ export interface QemuEngineOptions {
   readonly edit?: (args: readonly string[]) => readonly string[]
 }
 
-const NONCE_PREFIX = 'qemu-'
 // The slowest start is a chain of 1,000 layers on a busy host.
 const START_TIMEOUT_MS = 60_000
-const ATTACH_TIMEOUT_MS = 5_000
+// A machine that does not answer is ended by recovery: a busy host has to be given time.
+const ATTACH_TIMEOUT_MS = 15_000
 const LOOK_EVERY_MS = 5
 
 // Beside the guest's memory: QEMU's code and heap, translated code, the stacks of its threads.
@@ -79,7 +79,8 @@ export class QemuEngine implements Engine {
     const traits = found?.traits ?? null
     if (found === null || traits === null) throw await this.#unavailable()
     const places = await placesOf(spec.store, spec.boxId)
-    const nonce = NONCE_PREFIX + randomBytes(16).toString('hex')
+    // So that whoever finds the machine knows how it runs, too.
+    const nonce = `qemu-${traits.accelerator}-${randomBytes(16).toString('hex')}`
     const { cpus, memoryMib, guest, disk, detach } = spec
     const { kernel, initrd, commandLine } = guest
     const args = qemuArguments(traits, { name: nonce, cpus, memoryMib, kernel, initrd, commandLine, disk, socketDirectory: places.runFromLayers })
@@ -121,10 +122,9 @@ export class QemuEngine implements Engine {
       // Somebody else's sockets: the machine that the record names has none.
       if (name !== identity.nonce) throw silent(identity, null)
       const { running: isRunning } = (await qmp.execute('query-status')) as { running: boolean }
-      const { enabled } = (await qmp.execute('query-kvm')) as { enabled: boolean }
       const machine = new QemuMachine({
         identity,
-        accelerator: enabled ? 'kvm' : 'tcg',
+        accelerator: acceleratorOf(identity.nonce),
         directory,
         process: foreignProcess(identity, qmp.closed),
         qmp,
@@ -151,7 +151,11 @@ export class QemuEngine implements Engine {
   async #survey(): Promise<Survey | null> {
     const { accelerator, program, cacheFile = join(cacheDirectory(), 'qemu.json') } = this.#options
     this.#found ??= survey(cacheFile, program)
-    const found = await this.#found
+    const found = await this.#found.catch((error: unknown) => {
+      // Not what QEMU is, but that it could not be found out: the next call tries again.
+      this.#found = null
+      throw error
+    })
     const traits = found?.traits ?? null
     return found === null || traits === null || accelerator === undefined ? found : { ...found, traits: { ...traits, accelerator } }
   }
@@ -248,6 +252,11 @@ function checkSpec({ cpus, memoryMib }: MachineSpec): void {
       facts,
     })
   }
+}
+
+function acceleratorOf(nonce: string): QemuAccelerator {
+  const name = /^qemu-(kvm|hvf|tcg)-/.exec(nonce)?.[1]
+  return name === undefined ? 'tcg' : (name as QemuAccelerator)
 }
 
 function silent(identity: MachineRecord, cause: unknown): BoxLiteError {
