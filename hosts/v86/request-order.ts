@@ -20,11 +20,6 @@ export class RequestOrder {
   readonly #active = new Set<Entry>()
   #waiting: (() => void)[] = []
 
-  /** Requests that have not ended. */
-  get size(): number {
-    return this.#active.size
-  }
-
   /** Lets in a request for the bytes from `start` to `end`. A flush reads everything: it waits for every write. */
   enter(start: number, end: number, isWrite: boolean): Turn {
     const before: Promise<void>[] = []

@@ -74,11 +74,6 @@ export class VirtioDevice {
     }
   }
 
-  /** Whether the driver wants and the device has a feature. */
-  has(feature: number): boolean {
-    return this.#transport.is_feature_negotiated(feature)
-  }
-
   /** Does work on the queues. A driver that breaks the rules is told to reset the device; nothing is done for it before. */
   guard(work: () => void): void {
     if (this.#isBroken) return
