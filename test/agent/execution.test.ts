@@ -1,6 +1,6 @@
 // What `exec` promises, against an agent in memory that is told when to do what.
 import fc from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Protocol } from '../../src/agent/protocol.ts'
 import { AgentSession } from '../../src/agent/session.ts'
 import { isBoxLiteError } from '../../src/error.ts'
@@ -170,9 +170,19 @@ describe('an execution that is read as it goes', () => {
   })
 
   it('decodes text across the borders of chunks, wherever they are', async () => {
-    const property = fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 60 }), fc.integer({ min: 1, max: 5 }), async (text, chunkBytes) => {
+    const property = fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 20 }), fc.integer({ min: 1, max: 5 }), async (text, chunkBytes) => {
       const bytes = new TextEncoder().encode(text)
-      const { connect } = await setUp((fake) => void fake.send(1, bytes, chunkBytes).then(() => fake.exit(0)))
+      const { agent, connect } = await setUp()
+      const session = await connect()
+      const write = async (fake: FakeStream): Promise<void> => {
+        for (let at = 0; at < bytes.length; at += chunkBytes) {
+          await fake.send(1, bytes.subarray(at, at + chunkBytes))
+          // Until it was read: what waits is gathered in larger pieces.
+          await session.ping()
+        }
+        fake.exit(0)
+      }
+      agent.onOpen = (fake) => void write(fake)
       const execution = startExec(connect, 'x')
       const seen: string[] = []
       for await (const event of execution) if (event.kind === 'stdout') seen.push(event.data)
@@ -184,6 +194,16 @@ describe('an execution that is read as it goes', () => {
       expect(streamed.join('')).toBe(whole)
     })
     await fc.assert(property, { numRuns: count(200, 3000) })
+  })
+
+  it('shows half a character at the end of the output as what it is', async () => {
+    const { connect } = await setUp(writing(new Uint8Array([0x61, 0xc3])))
+    const execution = startExec(connect, 'x')
+    const seen: string[] = []
+    for await (const event of execution) if (event.kind === 'stdout') seen.push(event.data)
+    expect(seen.join('')).toBe('a\uFFFD')
+    expect((await collect(startExec(connect, 'x').stdout)).join('')).toBe('a\uFFFD')
+    expect((await execution).stdout).toBe('a\uFFFD')
   })
 
   it('makes the command wait for its reader', async () => {
@@ -385,6 +405,24 @@ describe('an execution that is made to end', () => {
     const execution = startExec(connect, 'yes', [], { timeoutMs: 20 })
     expect(execution.stdout.locked).toBe(false)
     expect((await execution).timedOut).toBe(true)
+  })
+
+  it('by its timeout rejects with `timeout` where the agent does not say that it is dead', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const { agent, connect } = await setUp()
+      const opening = agent.nextOpen()
+      const failing = errorOf(startExec(connect, 'sleep', [], { timeoutMs: 20 }))
+      const fake = await opening
+      await fake.send(1, 'partial')
+      await (await connect()).ping()
+      await vi.advanceTimersByTimeAsync(20)
+      expect(fake.cancelled).toBe(true)
+      await vi.advanceTimersByTimeAsync(10_000)
+      expect(await failing).toMatchObject({ code: 'timeout', facts: { command: 'sleep', stdout: 'partial' } })
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('by an abort is killed and rejects with what it wrote', async () => {
