@@ -1,11 +1,12 @@
 // The commands that run machines, each a process of its own, on every engine that works here.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { guestCache } from '../../hosts/node/guest-assets.ts'
 import { whyNoGuest } from '../api/api-suite.ts'
-import { runCli, temporaryDirectory, type Ran, type RunOptions } from './run-cli.ts'
+import { environment, mainPath, runCli, startCli, temporaryDirectory, type Ran, type RunOptions } from './run-cli.ts'
 
 const noGuest = await whyNoGuest()
 const noQemu = noGuest ?? ((await new QemuEngine().probe()).accelerator === null ? 'QEMU does not work here' : null)
@@ -52,6 +53,31 @@ describe.skipIf(noQemu !== null)(`commands on boxes that run on QEMU${noQemu ?? 
     expect((await run(['exec', 'dev', 'cat'], { input: 'through the box' })).out).toBe('through the box')
     expect((await run(['shell', 'dev'], { input: 'echo from the shell; exit 3\n' }))).toMatchObject({ out: 'from the shell\n', code: 3 })
     expect((await run(['ls'])).out).toMatch(/dev .* running +base /)
+  })
+
+  it('pass signals on, and give the exit code that the command makes of them', async () => {
+    const program = 'trap "echo caught; exit 9" TERM; echo ready; while :; do sleep 1; done'
+    const child = startCli(['exec', 'dev', 'sh', '-c', program], { cwd, env: { BOXLITE_HOME: join(cwd, 'home'), ...guest } })
+    let out = ''
+    child.stdout!.on('data', (chunk: Buffer) => {
+      out += String(chunk)
+      if (out === 'ready\n') child.kill('SIGTERM')
+    })
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(9)
+    expect(out).toBe('ready\ncaught\n')
+  })
+
+  it.skipIf(!existsSync('/usr/bin/script'))('give a command their terminal, with its size, and take its exit code', async () => {
+    const line = `stty cols 91 rows 17; exec ${process.execPath} ${mainPath} exec -t dev sh -c "stty size; exit 6"`
+    const env = environment({ BOXLITE_HOME: join(cwd, 'home'), ...guest })
+    const ran = await new Promise<{ code: number | null; out: string }>((resolve, reject) => {
+      const child = spawn('/usr/bin/script', ['-qec', line, '/dev/null'], { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
+      let out = ''
+      child.stdout.on('data', (chunk: Buffer) => (out += String(chunk)))
+      child.on('error', reject).on('close', (code) => resolve({ code, out }))
+    })
+    expect(ran.out).toContain('17 91')
+    expect(ran.code).toBe(6)
   })
 
   it('copy files in and out, snapshot and restore the box while it runs, and stop it', async () => {
