@@ -114,9 +114,9 @@ function words(reason: number, operation: Operation, { subject, detail, boxId, b
 function activeWords(operation: Operation): Words {
   switch (operation.kind) {
     case 'snapshot.restore':
-      return { message: 'Cannot restore snapshot while box is running. Stop the box first.', remedy: 'Stop the box first.' }
+      return { message: 'Cannot restore snapshot while box is running. Stop the box first.', remedy: 'Or restore it with restart.' }
     case 'box.remove':
-      return { message: 'Cannot remove box while it is running. Stop the box first.', remedy: 'Stop the box first, or remove it with force.' }
+      return { message: 'Cannot remove box while it is running. Stop the box first.', remedy: 'Or remove it with force.' }
     default:
       return { message: 'Cannot start box: it is running already.', remedy: 'Use the machine that runs.' }
   }

@@ -22,6 +22,8 @@ export interface ModelGuest {
 export interface AgentFaults {
   /** It answers nothing of these kinds; with `hello`, nothing at all. */
   readonly deaf?: readonly (keyof typeof StreamKind | 'hello')[]
+  /** How many HELLOs it does not hear before it hears one. */
+  missedHellos?: number
 }
 
 const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes)
@@ -85,7 +87,8 @@ class ModelAgent {
   }
 
   #control(type: number, stream: number, payload: Uint8Array): void {
-    if (type === FrameType.HELLO && !this.#isDeafTo('hello')) {
+    if (type === FrameType.HELLO && (this.#faults.missedHellos ?? 0) > 0) this.#faults.missedHellos!--
+    else if (type === FrameType.HELLO && !this.#isDeafTo('hello')) {
       const nonce = payload.subarray(16, 16 + Protocol.NONCE_BYTES)
       const version = new Uint8Array([Protocol.VERSION, 0, 0, 0])
       const fields = [textField(1, '6.1.0-model'), textField(2, 'model'), u32Field(3, Protocol.MAX_STREAMS)]

@@ -110,6 +110,15 @@ describe('a detached machine', () => {
     expect([...world.machines.alive.values()].map(({ spec }) => spec.boxId)).not.toContain(box.id)
   })
 
+  it('whose agent misses the first greeting of a new owner is greeted again', async () => {
+    await running({ detach: true })
+    await lite.close()
+    world.machines.agent = { missedHellos: 1 }
+    const next = await world.open()
+    expect(next.recovered).toMatchObject([{ recovery: 'resumed', findings: [] }])
+    expect(await textOf((await next.get('web'))!)).toBe('one')
+  })
+
   it('that was interrupted in the middle of a snapshot is brought to its end by the next owner', async () => {
     for (const failing of [['switchTo', 'status', 'kill', 'end'], ['resume', 'kill', 'end']] as const) {
       const one = await lite.create({ image: 'base', detach: true })
