@@ -37,18 +37,23 @@ export interface LogOptions {
   readonly follow?: boolean
 }
 
+/** What this process counted of a box since it first met it. */
 export interface BoxMetrics extends Readonly<RunCounts> {
+  /** What the guest says of itself; null: the box does not run here. */
   readonly guest: GuestMetrics | null
 }
 
 /** What `Box.export` takes. */
 export type BoxExportOptions = Omit<ExportOptions, 'codec'>
 
+/** A box of an open home. Two objects of one box are the same box; one that was removed answers with `not_found`. */
 export class Box {
   readonly #home: HomeAccess
+  /** 32 hexadecimal digits; it keeps them for life. */
   readonly id: string
   /** Null for a box without a name. */
   readonly name: string | null
+  /** Its snapshots: to take, list, restore and remove. */
   readonly snapshot: Snapshots
   /** The files of the box, which is started for them where it does not run. */
   readonly files: BoxFiles
@@ -94,19 +99,23 @@ export class Box {
     return this.#home.inTurn(this.id, () => this.#home.runner.stop(this.id, options))
   }
 
-  /** Stops the processors; memory stays. A machine that was left paused runs again when another process takes it over. */
+  /**
+   * Stops the processors; memory stays. `invalid_state` for a box that does not run. A machine that was left paused runs again when
+   * another process takes it over.
+   */
   pause(): Promise<void> {
     return this.#home.inTurn(this.id, () => this.#home.runner.pause(this.id))
   }
 
-  /** Lets a paused box run on. */
+  /** Lets a paused box run on; nothing for one that runs. `invalid_state` for one that does not. */
   resume(): Promise<void> {
     return this.#home.inTurn(this.id, () => this.#home.runner.resume(this.id))
   }
 
   /**
    * Runs a command, in a box that is started where it does not run. Returns at once: await it for the whole result, iterate it for
-   * the output as it comes. A command that fails is a result, not an error.
+   * the output as it comes. A command that fails is a result, not an error. What cannot be started rejects: `not_found` or
+   * `invalid_argument` with the fact `step`, or what `start` rejects with.
    */
   exec(command: string, args: readonly string[] | undefined, options: ExecOptions & { readonly encoding: 'buffer' }): Execution<Uint8Array>
   exec(command: string, args?: readonly string[], options?: ExecOptions & { readonly encoding?: 'utf8' }): Execution<string>
@@ -120,7 +129,7 @@ export class Box {
     return this.#counted(startShell(this.#connect, this.#withDefaults(options)))
   }
 
-  /** What this process did in the box, and what the guest says of itself; null where it does not run here. */
+  /** What this process did in the box, and what the guest says of itself where it runs here. */
   async metrics(): Promise<BoxMetrics> {
     const { counts, owned } = this.#home.runner.of(this.id)
     const guest = owned === null ? null : await (await owned.live.agent()).metrics()
@@ -154,12 +163,18 @@ export class Box {
     return this.#home.runner.of(this.id).events.stream()
   }
 
-  /** Opens the disk of a stopped box, for writing too unless told otherwise. The box is locked until the disk is closed. */
+  /**
+   * Opens the disk of a stopped box, for writing too unless told otherwise. The box is locked until the disk is closed. `invalid_state`
+   * for a box that runs, `busy` for one that another process has.
+   */
   disk(options: OpenDiskOptions = {}): Promise<BoxDisk> {
     return openLiveDisk(this.#home, this.id, options)
   }
 
-  /** Makes a box whose disk starts as this one's, running or not, or as one of its snapshots. No bytes are copied. */
+  /**
+   * Makes a box whose disk starts as this one's, running or not, or as one of its snapshots. No bytes are copied. `already_exists` where
+   * a box has the name, `not_found` where there is no such snapshot.
+   */
   async clone({ name, snapshot }: CloneOptions = {}): Promise<Box> {
     const { host } = this.#home
     const { config } = await this.#home.record(this.id)

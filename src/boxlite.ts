@@ -37,7 +37,9 @@ export interface RecoveredBox {
   readonly name: string | null
   /** Null when it could not be recovered: see `error`. */
   readonly recovery: Recovery | null
+  /** What was noticed on the way. */
   readonly findings: readonly Finding[]
+  /** Why it could not be recovered; null: it could. */
   readonly error: BoxLiteError | null
 }
 
@@ -56,9 +58,11 @@ export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId' | 'nowMs'>
 
 const READ_AT_ONCE = 64
 
+/** The boxes of one open home. Whatever is done with a box is done through it, until it is closed. */
 export class BoxLite {
   /** What opening found: boxes that a dead process left in the middle of something. */
   readonly recovered: readonly RecoveredBox[]
+  /** What the disks of boxes can start as. */
   readonly images: Images
   /** What runs boxes here, and why not something better, as opening the home found it. */
   readonly engine: EngineInfo
@@ -89,6 +93,7 @@ export class BoxLite {
     return this.#home.store.location
   }
 
+  /** Counts since the home was opened; nothing is asked of any guest. */
   metrics(): HomeMetrics {
     const { runs } = this.#home.runner
     const sum = (of: (run: (typeof runs)[number]) => number): number => runs.reduce((total, run) => total + of(run), 0)
@@ -101,7 +106,10 @@ export class BoxLite {
     }
   }
 
-  /** Makes a box with a disk of its own. `already_exists` where a box has the name. */
+  /**
+   * Makes a box with a disk of its own; it is not started. `already_exists` where a box has the name, `not_found` for an image that is
+   * nowhere, `unsupported` for more than the engine here can give or an option that a box does not have yet, `invalid_argument` for any other.
+   */
   create(options: CreateOptions = {}): Promise<Box> {
     return this.#home.during(async () => {
       const box = await createBox(this.#home, this.images, options)
@@ -186,7 +194,7 @@ export class BoxLite {
     return this.#home.during(() => checkHome(this.#home, options))
   }
 
-  /** Waits for the calls that are under way and lets go of the home. A second call does nothing. */
+  /** Waits for the calls that are under way, stops the boxes that run here but those detached, and lets go of the home. A second call does nothing. */
   close(): Promise<void> {
     return this.#home.close()
   }

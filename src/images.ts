@@ -8,6 +8,7 @@ import type { LayerFile } from './host.ts'
 import type { ImageRecord } from './operation/record.ts'
 import { RECORD_SUFFIX } from './store/names.ts'
 
+/** An image that a disk can start as. */
 export interface ImageInfo {
   /** What `create({ image })` calls it. */
   readonly reference: string
@@ -38,6 +39,7 @@ export interface ImageProgress {
 }
 
 export interface ImageOptions {
+  /** Ends the call with `aborted`; nothing half-made stays in the home. */
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: ImageProgress) => void
 }
@@ -47,6 +49,7 @@ const COPY_CHUNK_BYTES = 1024 * 1024
 const OTHER_LIMIT_MS = 60_000
 const OTHER_LOOK_MS = 50
 
+/** The images of a home, by name or by digest. */
 export class Images {
   readonly #home: HomeAccess
   readonly #coming = new Map<string, Promise<HomeImage>>()
@@ -75,19 +78,22 @@ export class Images {
     return record === null ? null : imageOf(record)
   }
 
-  /** Forgets an image; boxes that were made of it live on. Its space comes back with `prune`, when no box stands on it. */
+  /** Forgets an image, `not_found` where there is none; boxes that were made of it live on. Its space comes back with `prune`, when no box stands on it. */
   async remove(reference: string): Promise<void> {
     const record = await this.#find(reference)
     if (record === null) throw imageNotFound(reference, [])
     await this.#home.during(() => this.#home.run({ kind: 'image.remove', imageId: record.id }))
   }
 
-  /** Brings an image that comes with the guest into the home; nothing where it is there. */
+  /** Brings an image that comes with the guest into the home; nothing where it is there. `not_found` where there is none of the name. */
   async add(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
     return this.#home.during(() => this.bring(reference, options))
   }
 
-  /** Builds an image from one of the guest's recipes, where it was not yet, and brings it into the home. */
+  /**
+   * Builds an image from one of the guest's recipes, where it was not yet, and brings it into the home. `not_found` where there is no such
+   * recipe, `unsupported` where nothing can be built.
+   */
   async build(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
     return this.#made(reference, options, async () => {
       const guest = await this.#home.guest()
@@ -95,7 +101,7 @@ export class Images {
     })
   }
 
-  /** Makes an image of a directory or a tar of this machine, under a name that no image has. */
+  /** Makes an image of a directory or a tar of this machine; `already_exists` where an image has the name. */
   async import(reference: string, source: { readonly path: string }, options: ImageOptions = {}): Promise<HomeImage> {
     const taken = (await this.#find(reference)) !== null || ((await this.#guestOrNull())?.references.includes(reference) ?? false)
     if (taken) {

@@ -14,6 +14,7 @@ export interface TerminalSize {
   readonly rows: number
 }
 
+/** What `box.exec` takes. */
 export interface ExecOptions {
   /** Variables beside those of the box. */
   readonly env?: Readonly<Record<string, string>>
@@ -25,22 +26,23 @@ export interface ExecOptions {
   readonly stdin?: ExecInput
   /** Runs on a terminal; `true` is 80 x 24. All output is then `stdout`. */
   readonly tty?: boolean | TerminalSize
-  /** Kills the command's process group so many milliseconds after it was sent to the guest. */
+  /** Kills the command's process group so many milliseconds after it was sent to the guest; from 1 to 2^31 - 1. By default never. */
   readonly timeoutMs?: number
   /** Kills the command's process group; the execution rejects with `aborted`. */
   readonly signal?: AbortSignal
   /** `utf8` (the default) gives text, `buffer` gives `Uint8Array`. */
   readonly encoding?: 'utf8' | 'buffer'
-  /** How much of `stdout`, and of `stderr`, is kept for the result, in bytes; by default 10 MiB. What follows is dropped. */
+  /** How much of `stdout`, and of `stderr`, is kept for the result, in bytes; by default 10 MiB, at most 256 MiB. What follows is dropped. */
   readonly maxOutputBytes?: number
 }
 
 /** How an execution ended. */
 export interface ExecExit {
-  /** Null when a signal ended it. */
+  /** Null when a signal ended it, or its timeout. */
   readonly exitCode: number | null
   /** The signal that ended it, such as `SIGKILL`, or null. */
   readonly signal: string | null
+  /** Whether `timeoutMs` ended it. */
   readonly timedOut: boolean
   /** Whether there was more output than `maxOutputBytes`. */
   readonly truncated: boolean
@@ -48,6 +50,7 @@ export interface ExecExit {
   readonly durationMs: number
 }
 
+/** What an execution resolves with: how it ended, and the beginning of its output, up to `maxOutputBytes` of each. */
 export interface ExecResult<T extends string | Uint8Array = string> extends ExecExit {
   readonly stdout: T
   readonly stderr: T

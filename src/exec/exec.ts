@@ -8,6 +8,7 @@ import { Execution } from './execution.ts'
 /** The session with a box's agent; starts the box where that is needed. */
 export type Connect = () => Promise<AgentSession>
 
+/** What `box.shell` takes: what `box.exec` does, but output is text and the input is the terminal's. */
 export interface ShellOptions extends Omit<ExecOptions, 'tty' | 'encoding' | 'stdin'> {
   /** The shell; by default a login shell, `/bin/sh -l`. */
   readonly command?: string

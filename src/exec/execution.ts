@@ -24,6 +24,10 @@ const KILL_TIMEOUT_MS = 10_000
 /** Why a command is made to end. */
 type Stop = { readonly why: 'timeout' } | { readonly why: 'abort' } | { readonly why: 'input'; readonly cause: unknown }
 
+/**
+ * A command that was started. Awaited, it gives the whole result; iterated, the output as it comes. Rejects with `not_found` or
+ * `invalid_argument` where the command could not be started, `aborted` by its signal, `io` where the box ended first.
+ */
 export class Execution<T extends string | Uint8Array = string> implements PromiseLike<ExecResult<T>>, AsyncIterable<ExecEvent<T>> {
   readonly #command: string
   readonly #options: ExecOptions

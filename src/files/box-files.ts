@@ -23,6 +23,10 @@ const WriteFlag = { EXCLUSIVE: 1, APPEND: 2 } as const
 const MakeFlag = { PARENTS: 1 } as const
 const RemoveFlag = { RECURSIVE: 1, ABSENT_IS_FINE: 2 } as const
 
+/**
+ * The files of a box. Every call rejects with `not_found` where a path is not there, `invalid_argument` for one that is not absolute or
+ * is of the wrong kind, and `aborted` by its signal; the fact `errno` is the guest's own word.
+ */
 export class BoxFiles {
   readonly #connect: Connect
   readonly #host: HostFiles | null
@@ -66,10 +70,12 @@ export class BoxFiles {
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
+  /** What is at a path, a link followed unless told otherwise. */
   async stat(path: string, { followLinks = true, signal }: Options.StatOptions = {}): Promise<FileStat> {
     return statOf(this.#connect, path, followLinks, signal)
   }
 
+  /** Makes a directory. `already_exists` where something has the name, without `recursive`. */
   async mkdir(path: string, { recursive = false, mode, user, signal }: Options.MakeDirectoryOptions = {}): Promise<void> {
     const fields = [pathField(path), ...modeField(mode), u32Field(3, recursive ? MakeFlag.PARENTS : 0), ...userField(user)]
     await this.#ask(StreamKind.MAKE_DIRECTORY, fields, `Making the directory '${path}' in the box`, path, signal)
@@ -86,7 +92,7 @@ export class BoxFiles {
     await this.#ask(StreamKind.RENAME, [pathField(from), pathField(to, 2)], `Renaming '${from}' to '${to}' in the box`, from, signal)
   }
 
-  /** Sets the permission bits. */
+  /** Sets the permission bits, from 0 to 0o7777. */
   async chmod(path: string, mode: number, { signal }: Options.FileOptions = {}): Promise<void> {
     await this.#ask(StreamKind.CHANGE_MODE, [pathField(path), ...modeField(mode)], `Changing the mode of '${path}' in the box`, path, signal)
   }

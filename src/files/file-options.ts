@@ -38,6 +38,7 @@ export interface MakeDirectoryOptions extends FileOptions {
   readonly recursive?: boolean
   /** Permission bits; by default 0755. */
   readonly mode?: number
+  /** Owner, as `user` of `exec`. */
   readonly user?: string
 }
 

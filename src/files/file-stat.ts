@@ -4,6 +4,7 @@ import { Violation } from '../agent/frame.ts'
 
 export type FileKind = 'file' | 'directory' | 'link' | 'fifo' | 'socket' | 'character' | 'block'
 
+/** What the guest's `stat` says of a file. */
 export interface FileStat {
   readonly kind: FileKind
   /** Permission bits, set-id and sticky bits included. */
@@ -16,7 +17,9 @@ export interface FileStat {
   readonly sizeBytes: number
   /** Space that it takes on the disk. */
   readonly allocatedBytes: number
+  /** When its content changed last. */
   readonly modifiedAt: Date
+  /** When its content, mode, owner or names changed last. */
   readonly changedAt: Date
   /** What a symbolic link leads to; null for everything else. */
   readonly target: string | null
