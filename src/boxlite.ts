@@ -194,7 +194,7 @@ export class BoxLite {
     return this.#home.during(() => checkHome(this.#home, options))
   }
 
-  /** Waits for the calls that are under way, stops the boxes that run here but those detached, and lets go of the home. A second call does nothing. */
+  /** Waits for calls under way, stops the boxes that run here but those detached, and lets go of the home. A second call does nothing. */
   close(): Promise<void> {
     return this.#home.close()
   }

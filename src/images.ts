@@ -78,7 +78,7 @@ export class Images {
     return record === null ? null : imageOf(record)
   }
 
-  /** Forgets an image, `not_found` where there is none; boxes that were made of it live on. Its space comes back with `prune`, when no box stands on it. */
+  /** Forgets an image; boxes that were made of it live on. Its space comes back with `prune`, when no box stands on it. `not_found` for none. */
   async remove(reference: string): Promise<void> {
     const record = await this.#find(reference)
     if (record === null) throw imageNotFound(reference, [])
