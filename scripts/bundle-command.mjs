@@ -20,7 +20,7 @@ export async function bundleCommand() {
       outDir: dirname(commandFile),
       emptyOutDir: false,
       rolldownOptions: {
-        external: [`${root}dist/hosts/node/index.js`],
+        external: ['index', 'home', 'host'].map((name) => `${root}dist/hosts/node/${name}.js`),
         output: { entryFileNames: basename(commandFile), codeSplitting: false },
       },
     },

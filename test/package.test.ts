@@ -1,5 +1,5 @@
 // The package as npm makes it: what is in it, and that it works where nothing else is.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,6 +71,9 @@ describe('the package', () => {
     expect(statSync(join(folder, 'disk.raw')).size).toBe(1 << 20)
     command('create', 'web', '--disk=disk.raw', '--home=home')
     expect(command('ls', '--home=home')).toContain('web')
+    // It ends with 1 where there is no guest; the emulator came with the package.
+    const { stdout } = spawnSync(join(folder, 'node_modules/.bin/boxlite'), ['doctor', '--json'], { cwd: folder, encoding: 'utf8' })
+    expect(JSON.parse(stdout)).toContainEqual(expect.objectContaining({ what: 'v86', works: true }))
   })
 })
 
@@ -78,7 +81,7 @@ describe('the command', () => {
   it('is one file that finds nothing by its own place but the library and the package’s manifest', () => {
     const source = readFileSync(join(root, commandFile), 'utf8')
     const outside = source.match(/(?:^import .* from |\bimport\()"(?!node:)[^"]*"/gm)?.map((text) => /"(.*)"/.exec(text)![1])
-    expect([...new Set(outside)].sort()).toEqual(['../index.js', 'fzstd'])
+    expect([...new Set(outside)].sort()).toEqual(['../home.js', '../host.js', '../index.js', 'fzstd'])
     expect(source.match(/\bimport\.meta\b/g)?.length).toBe(1)
   })
 })

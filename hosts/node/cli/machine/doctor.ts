@@ -1,6 +1,5 @@
+import type { BoxHost } from '../../../../src/box-host.ts'
 import { isBoxLiteError } from '../../../../src/error.ts'
-import { homeDirectory } from '../../home.ts'
-import { nodeHost } from '../../host.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { homeOption } from '../box/options.ts'
 import { printable } from '../printable.ts'
@@ -21,8 +20,10 @@ export const machineDoctor = defineCommand({
   operands: [],
   options: { ...homeOption, ...jsonOption },
   async run(terminal, options) {
+    // Not part of the command's one file: engines find their threads and the guest by where their own modules stand.
+    const [{ homeDirectory }, { nodeHost }] = await Promise.all([import('../../home.ts'), import('../../host.ts')])
     const engines = await Promise.all(nodeHost.engines.map((engine) => engine.probe()))
-    const guest = await lookForGuest()
+    const guest = await lookForGuest(nodeHost)
     const findings: readonly Finding[] = [
       fine('Node', `${process.version} on ${process.platform} ${process.arch}`),
       fine('home', homeDirectory(options.home)),
@@ -53,9 +54,9 @@ function linesOf({ what, works, detail, remedy }: Finding): string[] {
   return remedy === null ? [line] : [line, `  ${printable(remedy)}`]
 }
 
-async function lookForGuest(): Promise<Finding[]> {
+async function lookForGuest(host: BoxHost): Promise<Finding[]> {
   try {
-    const { files, references, image } = await nodeHost.findGuest()
+    const { files, references, image } = await host.findGuest()
     const list = references.map((name) => (image(name) === null ? `${name} (not built)` : name)).join(', ')
     return [
       fine('guest', files.location),
