@@ -21,6 +21,8 @@ export interface BoxHost {
   readonly files?: HostFiles
   /** What runs machines here, the best first. */
   readonly engines: readonly Engine[]
+  /** What the console of a box's last machine said, where it was kept; null: nothing was. */
+  lastConsole?(store: Store, boxId: string): Promise<Uint8Array | null>
   /** Finds the guest's files; `engine_unavailable` says how to get them. */
   findGuest(): Promise<Guest>
 }

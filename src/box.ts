@@ -137,15 +137,17 @@ export class Box {
   }
 
   /**
-   * What the guest's console said since the last start, as far as it is kept. Of a box that does not run, what this process heard
-   * of it last.
+   * What the guest's console said since the last start, as far as it is kept. Of a box that does not run, what is left of its last
+   * machine's: of one under QEMU its console, else the last lines that this process heard.
    */
   async *logs({ follow = false }: LogOptions = {}): AsyncGenerator<string, void, undefined> {
     const { runner } = this.#home
     const owned = await this.#home.inTurn(this.id, () => runner.owned(this.id))
     if (owned === null) {
-      const { lastExit } = runner.of(this.id)
-      if (lastExit !== null) yield lastExit.console
+      const { host, store } = this.#home
+      const kept = (await host.lastConsole?.(store, this.id)) ?? null
+      const said = kept === null ? runner.of(this.id).lastExit?.console : new TextDecoder().decode(kept)
+      if (said !== undefined) yield said
       return
     }
     const decoder = new TextDecoder()

@@ -10,6 +10,7 @@ import { fileCall } from './file-call.ts'
 import { createNodeFileSystem } from './fs.ts'
 import { findNodeGuest } from './node-guest.ts'
 import { QemuEngine } from './qemu/engine.ts'
+import { lastQemuConsole } from './qemu/last-console.ts'
 import { createV86Engine } from './v86/engine.ts'
 import { openNodeStore } from './home.ts'
 
@@ -22,6 +23,7 @@ export const nodeHost: BoxHost = {
   files: nodeHostFiles,
   engines: [new QemuEngine(), createV86Engine()],
   findGuest: () => findNodeGuest(nodeHost),
+  lastConsole: lastQemuConsole,
   async openFile(path) {
     // A link that the caller names is the caller's business; only what it leads to must be a file.
     const real = await fileCall('open', path, realpath(path))

@@ -4,7 +4,7 @@ import { withBox } from '../box/with-box.ts'
 
 export const boxLogs = defineCommand({
   path: 'logs',
-  summary: "show what a running box's console said",
+  summary: "show what a box's console said, of its last machine where it does not run",
   operands: ['BOX'],
   options: { follow: { type: 'boolean', short: 'f', help: 'go on until the box stops' }, ...homeOption },
   async run(terminal, options, [name]) {
