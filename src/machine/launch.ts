@@ -70,7 +70,7 @@ export async function launch(home: HomeAccess, record: BoxRecord, held: readonly
     machine = await prepared.launch()
     onProgress?.({ stage: 'guest' })
     const live = new LiveMachine(machine, home.host)
-    await greet(home, record, settings, await live.agent(startTimeoutMs, signal))
+    await greet(home, record, settings, await live.agent(startTimeoutMs, signal), startTimeoutMs)
     return live
   } catch (error) {
     const failure = machine === null ? error : await withConsole(error, machine)
@@ -81,24 +81,24 @@ export async function launch(home: HomeAccess, record: BoxRecord, held: readonly
 }
 
 /** What every guest is told first: a machine that was asleep, or is one of many alike, must not keep its clock or its random numbers. */
-async function greet(home: HomeAccess, record: BoxRecord, settings: BoxSettings, agent: AgentSession): Promise<void> {
+async function greet(home: HomeAccess, record: BoxRecord, settings: BoxSettings, agent: AgentSession, timeoutMs: number): Promise<void> {
   const { host } = home
   await agent.addEntropy(host.randomBytes(ENTROPY_BYTES))
   await agent.setClock(BigInt(host.nowMs()) * 1_000_000n)
   await agent.setHostname(hostnameOf(settings, record))
-  await startMainProgram(agent, settings)
+  await startMainProgram(agent, settings, timeoutMs)
 }
 
 /** Ends a machine that is of no use, and adds what its console said to the reason. */
 async function withConsole(reason: unknown, machine: Machine): Promise<unknown> {
-  if (!isBoxLiteError(reason) || reason.facts['console'] !== undefined) return reason
-  const { code, message, remedy, fault, facts } = reason
   try {
     await machine.kill()
   } catch {
     // It cannot be ended by itself: box.stop, which comes next, has other means, and says if these fail too.
     return reason
   }
+  if (!isBoxLiteError(reason) || reason.facts['console'] !== undefined) return reason
+  const { code, message, remedy, fault, facts } = reason
   const { console } = await machine.exit
   return new BoxLiteError(code, `The box did not start: ${message}`, {
     ...(remedy === undefined ? {} : { remedy }),

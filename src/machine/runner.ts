@@ -93,7 +93,8 @@ export class Runner {
     if (owned === null) return
     const { live } = owned
     const wasPaused = run.state === 'paused'
-    run.change(await this.#home.reader(), 'stop')
+    // It may be that an earlier stop could not end it: this one tries again.
+    if (run.state !== 'stopping') run.change(await this.#home.reader(), 'stop')
     try {
       if (!force) await within(stopTimeoutMs, 'The guest', shutDown(live, wasPaused))
     } catch (error) {

@@ -188,6 +188,19 @@ describe('a machine that ends by itself', () => {
   })
 })
 
+describe('a stop that fails', () => {
+  it('is tried again by the next', async () => {
+    const box = await lite.create({ image: 'base' })
+    await box.start()
+    world.machines.failing.set('kill', new BoxLiteError('timeout', 'injected: kill'))
+    await expect(box.stop({ force: true })).rejects.toMatchObject({ code: 'timeout' })
+    expect([await stateOf(box), world.machines.alive.size]).toEqual(['stopping', 1])
+    world.machines.failing.clear()
+    await box.stop({ force: true })
+    expect([await stateOf(box), world.machines.alive.size]).toEqual(['stopped', 0])
+  })
+})
+
 describe('a start that fails', () => {
   it('at any call leaves a box that starts the next time, and no machine', async () => {
     for (const call of ['prepare', 'launch', 'openAgent'] as const) {
@@ -206,6 +219,24 @@ describe('a start that fails', () => {
     const box = await lite.create({ image: 'base' })
     await expect(box.start({ startTimeoutMs: 20 })).rejects.toMatchObject({ code: 'timeout', facts: { console: 'model: the last line\n' } })
     expect(world.machines.alive.size).toBe(0)
+  })
+
+  it("because the box's own program does not begin is told in time", async () => {
+    world.machines.agent = { deaf: ['exit'] }
+    const box = await lite.create({ image: 'base', cmd: ['serve'] })
+    await expect(box.start({ startTimeoutMs: 50 })).rejects.toMatchObject({ code: 'timeout' })
+    expect([await stateOf(box), world.machines.alive.size]).toEqual(['failed', 0])
+  })
+
+  it('because its caller failed ends the machine by the means of who has it, before others are tried', async () => {
+    const box = await lite.create({ image: 'base' })
+    const defect = new Error("the caller's own")
+    const onProgress = ({ stage }: { readonly stage: string }): void => {
+      if (stage === 'guest') throw defect
+    }
+    await expect(box.start({ onProgress })).rejects.toBe(defect)
+    const { calls, alive } = world.machines
+    expect([calls.filter((call) => call === 'kill' || call === 'find')[0], alive.size]).toEqual(['kill', 0])
   })
 
   it('because it was aborted leaves nothing running', async () => {

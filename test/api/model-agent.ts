@@ -18,10 +18,12 @@ export interface ModelGuest {
   end(reason: 'shutdown' | 'crashed'): void
 }
 
+type Unheard = keyof typeof StreamKind | 'hello' | 'exit'
+
 /** What a model agent does wrong. */
 export interface AgentFaults {
-  /** It answers nothing of these kinds; with `hello`, nothing at all. */
-  readonly deaf?: readonly (keyof typeof StreamKind | 'hello')[]
+  /** It answers nothing of these kinds; with `hello`, nothing at all; with `exit`, programs run until they are killed. */
+  readonly deaf?: readonly Unheard[]
   /** How many HELLOs it does not hear before it hears one. */
   missedHellos?: number
 }
@@ -98,7 +100,7 @@ class ModelAgent {
     else if (type === FrameType.CANCEL && this.#arguments.delete(stream)) this.#exit(stream, 1, 9)
   }
 
-  #isDeafTo(what: keyof typeof StreamKind | 'hello'): boolean {
+  #isDeafTo(what: Unheard): boolean {
     return this.#faults.deaf?.includes(what) ?? false
   }
 
@@ -139,7 +141,7 @@ class ModelAgent {
     const known = ['true', 'false', 'echo', 'get', 'put', 'hang', 'crash', 'hostname', '/bin/sh', 'env', 'python3'].includes(program)
     if (!known) return this.#done(stream, 2, [textField(3, 'execve')])
     this.#post(FrameType.OPENED, stream, errnoBytes(77))
-    if (program === 'hang') return
+    if (program === 'hang' || this.#isDeafTo('exit')) return
     if (program === 'crash') return this.#guest.end('crashed')
     if (program === 'put') await this.#guest.put(args.join(' '))
     const said: Record<string, () => string | Promise<string>> = {

@@ -1,9 +1,9 @@
 // The console's log on the disk: what was said is in it, and it stays small.
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CONSOLE_FILE, ConsoleFile } from '../../hosts/node/qemu/console-file.ts'
+import { CONSOLE_FILE, ConsoleFile, earlierConsole } from '../../hosts/node/qemu/console-file.ts'
 
 const LIMIT_BYTES = 1024 * 1024
 
@@ -49,6 +49,29 @@ describe("the console's file", () => {
     await file.settled()
     const sizes = await Promise.all((await readdir(directory)).map(async (name) => (await stat(join(directory, name))).size))
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(4 * LIMIT_BYTES)
+  })
+
+  it('is never written or read through a link that QEMU left there', async (context) => {
+    if (process.platform === 'win32') return context.skip('Windows has no such links')
+    const victim = join(directory, 'victim')
+    await writeFile(victim, 'as it was')
+    await symlink(victim, join(directory, CONSOLE_FILE))
+    const file = new ConsoleFile(directory)
+    file.append(Buffer.from('what the guest says'))
+    await file.settled()
+    expect(await readFile(victim, 'utf8')).toBe('as it was')
+    await expect(earlierConsole(directory)).rejects.toMatchObject({ name: 'BoxLiteError' })
+  })
+
+  it('gives a next owner its end, however long somebody made it', async () => {
+    expect(await earlierConsole(directory)).toEqual(new Uint8Array())
+    const path = join(directory, CONSOLE_FILE)
+    await writeFile(path, '')
+    await truncate(path, 2 ** 40)
+    await writeFile(path, 'the end', { flag: 'a' })
+    const bytes = await earlierConsole(directory)
+    expect(bytes.length).toBe(LIMIT_BYTES)
+    expect(Buffer.from(bytes).toString('latin1')).toMatch(/\0the end$/)
   })
 
   it('does without a disk that takes nothing', async () => {

@@ -161,6 +161,16 @@ describe('the process of a machine', () => {
     expect(await isAlive(machine.identity)).toBe(false)
   })
 
+  check('that was let go leaves its sockets alone: they may be the next machine of its box', async () => {
+    const { place, disk } = await home()
+    const machine = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }, { detach: true }))
+    const run = join(place.store.location, 'run', place.boxId)
+    await machine.release()
+    await engine().end(place.boxId, place.store, machine.identity)
+    await machine.exit
+    expect(await readdir(run)).toEqual(expect.arrayContaining(['qmp.sock', 'agent.sock', 'console.sock']))
+  })
+
   check('that was ended by somebody else is told as crashed, with the signal', async () => {
     const { place, disk } = await home()
     const machine = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }))

@@ -1,8 +1,11 @@
 // The console's log as a file of the run directory, for whoever comes when the machine has ended or its owner has changed. A
 // guest can write to its console for ever; the file cannot grow for ever.
 
+import { constants } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isBoxLiteError } from '../../../src/error.ts'
+import { fileCall } from '../file-call.ts'
 
 /** At this length the file becomes `console.log.1`, and a new one begins. */
 const LIMIT_BYTES = 1024 * 1024
@@ -10,6 +13,33 @@ const LIMIT_BYTES = 1024 * 1024
 const WAITING_LIMIT_BYTES = 1024 * 1024
 
 export const CONSOLE_FILE = 'console.log'
+
+// QEMU can write in the directory. One that a guest broke into must not lead its owner out of it, nor keep it waiting at a pipe.
+const { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
+const GUARD = O_NOFOLLOW | O_NONBLOCK
+
+/** The last of what earlier owners of a machine heard from its console. */
+export async function earlierConsole(directory: string): Promise<Uint8Array> {
+  const path = join(directory, CONSOLE_FILE)
+  try {
+    return await fileCall('read', path, readEnd(path))
+  } catch (error) {
+    if (isBoxLiteError(error, 'not_found')) return new Uint8Array()
+    throw error
+  }
+}
+
+async function readEnd(path: string): Promise<Uint8Array> {
+  const handle = await open(path, O_RDONLY | GUARD)
+  try {
+    const { size } = await handle.stat()
+    const bytes = new Uint8Array(Math.min(size, LIMIT_BYTES))
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, size - bytes.length)
+    return bytes.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
 
 export class ConsoleFile {
   readonly #path: string
@@ -48,7 +78,7 @@ export class ConsoleFile {
     const bytes = Buffer.concat(this.#waiting)
     this.#waiting = []
     this.#waitingBytes = 0
-    const handle = await open(this.#path, 'a', 0o600)
+    const handle = await open(this.#path, O_WRONLY | O_APPEND | O_CREAT | GUARD, 0o600)
     let size
     try {
       await handle.appendFile(bytes)

@@ -1,7 +1,7 @@
 // The QEMU engine: each machine is a process of its own, which may outlive the program that started it.
 
 import { randomBytes } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readImageInfo } from '../../../src/disk/info.ts'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
@@ -11,7 +11,7 @@ import type { MachineRecord } from '../../../src/operation/record.ts'
 import { fileCall } from '../file-call.ts'
 import { isAlive } from '../process-identity.ts'
 import { qemuArguments, sockets, type QemuAccelerator, type QemuTraits } from './arguments.ts'
-import { CONSOLE_FILE } from './console-file.ts'
+import { earlierConsole } from './console-file.ts'
 import { QemuMachine } from './machine.ts'
 import { endProcess, foreignProcess, type MachineProcess } from './machine-process.ts'
 import { cacheDirectory } from './probe-cache.ts'
@@ -223,17 +223,6 @@ async function layerBelow(store: Store, layer: string): Promise<string | null> {
     return (await readImageInfo(file, layer)).backing?.name ?? null
   } finally {
     await file.close()
-  }
-}
-
-/** What earlier owners of a machine heard from its console. */
-async function earlierConsole(directory: string): Promise<Uint8Array> {
-  const path = join(directory, CONSOLE_FILE)
-  try {
-    return await fileCall('read', path, readFile(path))
-  } catch (error) {
-    if (isBoxLiteError(error, 'not_found')) return new Uint8Array()
-    throw error
   }
 }
 

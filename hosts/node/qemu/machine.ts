@@ -207,8 +207,8 @@ export class QemuMachine implements Machine {
     qmp.close()
     this.#log.end()
     await this.#file.settled()
-    // What stays is removed by the next start; the box can do without.
-    await removeSockets(directory).catch(() => undefined)
+    // What stays is removed by the next start; the box can do without. After a release they may be the next machine's.
+    if (!this.#isReleased) await removeSockets(directory).catch(() => undefined)
     return { ...this.#reason(end), console: this.#log.tail() }
   }
 
