@@ -18,13 +18,13 @@ export const CONSOLE_FILE = 'console.log'
 const { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
 const GUARD = O_NOFOLLOW | O_NONBLOCK
 
-/** The last of what earlier owners of a machine heard from its console. */
-export async function earlierConsole(directory: string): Promise<Uint8Array> {
+/** The last of what earlier owners of a machine heard from its console; null where nobody heard anything. */
+export async function earlierConsole(directory: string): Promise<Uint8Array | null> {
   const path = join(directory, CONSOLE_FILE)
   try {
     return await fileCall('read', path, readEnd(path))
   } catch (error) {
-    if (isBoxLiteError(error, 'not_found')) return new Uint8Array()
+    if (isBoxLiteError(error, 'not_found')) return null
     throw error
   }
 }

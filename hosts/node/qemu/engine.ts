@@ -135,7 +135,7 @@ export class QemuEngine implements Engine {
       })
       hear = (event) => machine.heard(event)
       for (const event of early) machine.heard(event)
-      await machine.openConsole(await earlierConsole(directory))
+      await machine.openConsole((await earlierConsole(directory)) ?? new Uint8Array())
       return machine
     } catch (error) {
       qmp.close()
