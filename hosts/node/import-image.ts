@@ -18,6 +18,7 @@ import { nodeHostFiles } from './copy/host-files.ts'
 import { fileCall } from './file-call.ts'
 import { createNodeFileSystem } from './fs.ts'
 import { guestCache, type GuestAssets } from './guest-assets.ts'
+import { stopWhole } from './stop-whole.ts'
 
 /** Most that an image may hold, in bytes of files and in files: a small archive can say that it is large. */
 const IMAGE_LIMIT_BYTES = 64 * 2 ** 30
@@ -31,6 +32,8 @@ const OVERHEAD = 1.15
 const OVERHEAD_BYTES = 64 * 2 ** 20
 /** What a box needs to unpack; v86 takes no less than 96. */
 const MEMORY_MIB = 256
+/** The guest writes out what it holds before it ends, to a disk that may be slow. */
+const STOP_LIMIT_MS = 10 * 60_000
 const IMAGE_FILE = 'image.qcow2'
 
 type Tar = () => AsyncIterable<Uint8Array>
@@ -81,7 +84,7 @@ async function makeInBox(
     await box.start()
     tell(2, 'unpacking')
     await box.files.copyIn(tar(), '/', { format: 'tar', ownership: true })
-    await box.stop()
+    await stopWhole(box, STOP_LIMIT_MS)
     tell(3, 'reading the disk')
     const disk = await box.disk()
     try {
