@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CONSOLE_FILE, ConsoleFile, earlierConsole } from '../../hosts/node/qemu/console-file.ts'
+import { makeRunDirectory } from '../../hosts/node/qemu/run-directory.ts'
 
 const LIMIT_BYTES = 1024 * 1024
 
@@ -72,6 +73,19 @@ describe("the console's file", () => {
     const bytes = await earlierConsole(directory)
     expect(bytes).toHaveLength(LIMIT_BYTES)
     expect(Buffer.from(bytes!).toString('latin1')).toMatch(/\0the end$/)
+  })
+
+  it('is gone when the next machine of the box begins', async () => {
+    const run = join(directory, 'box')
+    await makeRunDirectory(run)
+    const file = new ConsoleFile(run)
+    for (let count = 0; count < 20; count++) {
+      file.append(Buffer.alloc(64 * 1024, 'a'))
+      await file.settled()
+    }
+    expect((await readdir(run)).sort()).toEqual([CONSOLE_FILE, `${CONSOLE_FILE}.1`])
+    await makeRunDirectory(run)
+    expect(await readdir(run)).toEqual([])
   })
 
   it('does without a disk that takes nothing', async () => {

@@ -13,6 +13,9 @@ const LIMIT_BYTES = 1024 * 1024
 const WAITING_LIMIT_BYTES = 1024 * 1024
 
 export const CONSOLE_FILE = 'console.log'
+const OLDER_FILE = `${CONSOLE_FILE}.1`
+/** Everything that a machine's console leaves in its directory. */
+export const CONSOLE_FILES = [CONSOLE_FILE, OLDER_FILE] as const
 
 // QEMU can write in the directory. One that a guest broke into must not lead its owner out of it, nor keep it waiting at a pipe.
 const { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
@@ -43,12 +46,14 @@ async function readEnd(path: string): Promise<Uint8Array> {
 
 export class ConsoleFile {
   readonly #path: string
+  readonly #older: string
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
   #writing: Promise<void> | null = null
 
   constructor(directory: string) {
     this.#path = join(directory, CONSOLE_FILE)
+    this.#older = join(directory, OLDER_FILE)
   }
 
   append(bytes: Uint8Array): void {
@@ -86,6 +91,6 @@ export class ConsoleFile {
     } finally {
       await handle.close()
     }
-    if (size > LIMIT_BYTES) await rename(this.#path, `${this.#path}.1`)
+    if (size > LIMIT_BYTES) await rename(this.#path, this.#older)
   }
 }

@@ -9,6 +9,7 @@ import type { Store } from '../../../src/host.ts'
 import { fileError } from '../../../src/store/file-error.ts'
 import { fileCall } from '../file-call.ts'
 import { sockets } from './arguments.ts'
+import { CONSOLE_FILES } from './console-file.ts'
 
 export interface Places {
   /** QEMU's working directory. */
@@ -33,7 +34,7 @@ export async function placesOf(store: Store, boxId: string): Promise<Places> {
   })
 }
 
-/** Makes the directory, and removes the sockets that an earlier machine left there. */
+/** Makes the directory, and removes what an earlier machine left there: its sockets and its console's log. */
 export async function makeRunDirectory(path: string): Promise<void> {
   for (const directory of [join(path, '..'), path]) {
     try {
@@ -43,11 +44,16 @@ export async function makeRunDirectory(path: string): Promise<void> {
     }
   }
   await removeSockets(path)
+  await removeAll(path, CONSOLE_FILES)
 }
 
 /** Removes the sockets of a machine that has ended. */
-export async function removeSockets(path: string): Promise<void> {
-  for (const name of Object.values(sockets)) {
+export function removeSockets(path: string): Promise<void> {
+  return removeAll(path, Object.values(sockets))
+}
+
+async function removeAll(path: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
     try {
       await fileCall('remove', join(path, name), unlink(join(path, name)))
     } catch (error) {
