@@ -14,15 +14,13 @@ export interface CreateOptions extends BoxSettings, CopyOptions {
   /** What the disk starts as, instead of an image; it is copied. With neither the disk is empty. */
   readonly disk?: DiskSource
   /**
-   * Size of the disk in GiB (2^30 bytes); not less than what it starts as. By default that of `disk`; of an image 1, or its own
-   * size where that is more; 10 for an empty disk.
+   * Size of the disk in GiB (2^30 bytes); not less than what it starts as. By default that of `disk`; otherwise 10, or the
+   * image's own size where that is more.
    */
   readonly diskSizeGb?: number
 }
 
-const DEFAULT_EMPTY_GB = 10
-/** Enough to work in; growing a file system to more takes a guest on an emulator seconds. */
-const DEFAULT_IMAGE_GB = 1
+const DEFAULT_GB = 10
 
 /** Makes a box with a disk of its own. */
 export async function createBox(home: HomeAccess, images: Images, options: CreateOptions): Promise<Box> {
@@ -85,7 +83,7 @@ function imageCopying({ signal, onProgress }: CopyOptions): ImageOptions {
 /** Null: as large as what it starts as. */
 function defaultBytes(disk: OpenSource | null, image: HomeImage | null): number | null {
   if (disk !== null) return null
-  return image === null ? DEFAULT_EMPTY_GB * 2 ** 30 : Math.max(image.virtualSizeBytes, DEFAULT_IMAGE_GB * 2 ** 30)
+  return Math.max(image?.virtualSizeBytes ?? 0, DEFAULT_GB * 2 ** 30)
 }
 
 function wholeSectors(sizeGb: number): number {

@@ -84,11 +84,11 @@ describe('an agent as root', () => {
     const group = makeGroup(ctx)
     const session = await start({ cgroup: group })
     const script = 'setsid sh -c "echo up; sleep 1000" & wait'
-    for (const [id, end] of [[1, () => session.send(FrameType.CANCEL, 1)], [2, () => void session.greet()]] as const) {
+    for (const [id, end] of [[1, () => session.send(FrameType.CANCEL, 1)], [2, () => session.greet()]] as const) {
       session.exec(id, ['/bin/sh', '-c', script])
       await session.next(FrameType.DATA1, id)
       expect(processesIn(group)).not.toBe('')
-      end()
+      await end()
       if (id === 1) expect(exitOf(await session.finish(1))).toEqual([1, signals.SIGKILL])
       await emptied(session, group)
     }
