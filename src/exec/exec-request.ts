@@ -3,6 +3,7 @@
 import { fieldsBytes, textField, u32Field, type Field } from '../agent/fields.ts'
 import { Protocol } from '../agent/protocol.ts'
 import { BoxLiteError } from '../error.ts'
+import { checkTimeout } from '../timeout.ts'
 import type { ExecOptions, TerminalSize } from './exec-options.ts'
 
 const Flag = { INPUT: 1, ONE_OUTPUT: 2 } as const
@@ -11,8 +12,6 @@ const DEFAULT_SIZE: TerminalSize = { columns: 80, rows: 24 }
 const MAX_TERMINAL_SIDE = 65_535
 /** Longest limit of collected output. */
 const MAX_OUTPUT_BYTES = 256 * 2 ** 20
-/** What `setTimeout` can count to. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /** A command that can be sent. */
 export interface ExecRequest {
@@ -47,7 +46,7 @@ export function execRequest(command: string, args: readonly string[], options: E
   return {
     command,
     terminal,
-    timeoutMs: wholeNumber('timeoutMs', options.timeoutMs, 1, MAX_TIMEOUT_MS) ?? null,
+    timeoutMs: options.timeoutMs === undefined ? null : checkTimeout('timeoutMs', options.timeoutMs),
     fields: (input) => [...fields, u32Field(6, (input ? Flag.INPUT : 0) | (terminal === null ? 0 : Flag.ONE_OUTPUT))],
   }
 }

@@ -16,6 +16,7 @@ import type { Held } from '../host.ts'
 import type { Finding } from '../operation/operation.ts'
 import type { BoxRecord } from '../operation/record.ts'
 import type { HeldLock } from '../perform.ts'
+import { checkTimeout } from '../timeout.ts'
 import { BoxRun, type OwnedMachine } from './box-run.ts'
 import { launch, type StartOptions } from './launch.ts'
 import type { LiveMachine } from './live-machine.ts'
@@ -78,6 +79,7 @@ export class Runner {
 
   /** Starts a box; nothing for one that runs. */
   async start(boxId: string, options: StartOptions = {}): Promise<void> {
+    if (options.startTimeoutMs !== undefined) checkTimeout('startTimeoutMs', options.startTimeoutMs)
     const run = this.of(boxId)
     await this.#settleDead(run)
     if (run.owned !== null && run.state === 'running') return
@@ -88,6 +90,7 @@ export class Runner {
 
   /** Stops a box: the guest shuts down by itself where it can. Nothing for one that does not run. */
   async stop(boxId: string, { force = false, stopTimeoutMs = STOP_LIMIT_MS }: StopOptions = {}, keep = false): Promise<void> {
+    checkTimeout('stopTimeoutMs', stopTimeoutMs)
     const run = this.of(boxId)
     const owned = await this.owned(boxId)
     if (owned === null) return

@@ -102,6 +102,17 @@ describe('a box', () => {
     expect(events.at(-1)).toMatchObject({ kind: 'removed', boxId: box.id })
   })
 
+  it('refuses a limit of time that no timer can keep, and goes on as it was', async () => {
+    const box = await lite.create({ image: 'base' })
+    for (const startTimeoutMs of [0, -1, 0.5, NaN, Infinity]) {
+      await expect(box.start({ startTimeoutMs })).rejects.toMatchObject({ code: 'invalid_argument', facts: { startTimeoutMs } })
+    }
+    expect([await stateOf(box), world.machines.alive.size]).toEqual(['created', 0])
+    await box.start()
+    await expect(box.stop({ stopTimeoutMs: 2 ** 31 })).rejects.toMatchObject({ code: 'invalid_argument' })
+    expect(await stateOf(box)).toBe('running')
+  })
+
   it('refuses what its state does not allow', async () => {
     const box = await lite.create({ image: 'base' })
     await expect(box.pause()).rejects.toMatchObject({ code: 'invalid_state' })
