@@ -23,7 +23,7 @@ const snapshots = 41
 const START_TIMEOUT_MS = 120_000
 const LOOK_EVERY_MS = 2
 const bootTarget = 1.3
-/** What issue and design ask for, in milliseconds. */
+/** In milliseconds. */
 const targets = {
   qemu: { exec: 5, ping: 0.3 },
   v86: { exec: 25, ping: 0.5 },

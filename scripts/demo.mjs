@@ -6,6 +6,22 @@ import { isGuestBuilt } from './guest.mjs'
 import { elapsed, root, run } from './run.mjs'
 import { setUp } from './set-up.mjs'
 
+const tenLines = `import { BoxLite } from 'boxlite'
+
+const lite = await BoxLite.open()
+const box = await lite.create({ image: 'base' })
+try {
+  console.log((await box.exec('uname', ['-a'])).stdout)
+  await box.snapshot.create('clean')
+  await box.exec('rm', ['-rf', '/etc'])
+  await box.snapshot.restore('clean', { restart: true })
+  console.log((await box.exec('ls', ['/etc'])).stdout)
+} finally {
+  await box.remove({ force: true })
+}
+await lite.close()
+`
+
 await setUp()
 const machines = prepareMachines()
 process.exitCode = await tell()
@@ -49,19 +65,3 @@ function prepareMachines() {
     },
   }
 }
-
-const tenLines = `import { BoxLite } from 'boxlite'
-
-const lite = await BoxLite.open()
-const box = await lite.create({ image: 'base' })
-try {
-  console.log((await box.exec('uname', ['-a'])).stdout)
-  await box.snapshot.create('clean')
-  await box.exec('rm', ['-rf', '/etc'])
-  await box.snapshot.restore('clean', { restart: true })
-  console.log((await box.exec('ls', ['/etc'])).stdout)
-} finally {
-  await box.remove({ force: true })
-}
-await lite.close()
-`
