@@ -11,12 +11,6 @@ declare class TextDecoder {
 }
 declare function atob(text: string): string
 declare function btoa(text: string): string
-interface PlatformTimer {
-  /** Of Node alone: the timer does not keep the process. */
-  unref?(): unknown
-}
-declare function setTimeout(call: () => void, milliseconds: number): PlatformTimer
-declare function clearTimeout(timer: PlatformTimer | undefined): void
 interface AbortSignal {
   readonly aborted: boolean
   // The platforms' own types say any, and an interface that is declared twice must agree.
@@ -40,7 +34,10 @@ declare class DecompressionStream {
   readonly writable: { getWriter(): ByteStreamWriter }
 }
 /** What `setTimeout` gives: a number in a page, an object in Node. */
-type Timer = number | object
+interface Timer {
+  /** Of Node alone: the timer does not keep the process. */
+  unref?(): unknown
+}
 declare function setTimeout(callback: () => void, delayMs: number): Timer
 declare function clearTimeout(timer: Timer | undefined): void
 declare function queueMicrotask(callback: () => void): void

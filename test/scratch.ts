@@ -4,13 +4,14 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { processExists } from '../hosts/node/process-exists.ts'
 
 /** Vitest calls it before its workers, which inherit where temporary files belong, and calls what it returns at the end. */
 export default function setup(): () => void {
   const above = tmpdir()
   for (const name of readdirSync(above)) {
     const owner = /^boxlite-([0-9]+)-/.exec(name)?.[1]
-    if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(above, name), { recursive: true, force: true })
+    if (owner !== undefined && !processExists(Number(owner))) rmSync(join(above, name), { recursive: true, force: true })
   }
   const scratch = mkdtempSync(join(above, `boxlite-${process.pid}-`))
   const before = process.env['TMPDIR']
@@ -19,15 +20,5 @@ export default function setup(): () => void {
     if (before === undefined) delete process.env['TMPDIR']
     else process.env['TMPDIR'] = before
     rmSync(scratch, { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Someone else's process is a process, and its files are not ours to take away.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

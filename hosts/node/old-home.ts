@@ -12,6 +12,7 @@ import { isBoxLiteError } from '../../src/error.ts'
 import type { OldFiles } from '../../src/legacy/old-files.ts'
 import { fileCall } from './file-call.ts'
 import { createNodeFileSystem } from './fs.ts'
+import { processExists } from './process-exists.ts'
 
 const PID_FILE_LIMIT_BYTES = 4096
 
@@ -66,17 +67,7 @@ async function livingProcess(files: OldFiles, boxId: string): Promise<string | n
   if (bytes === null) return null
   const [line = ''] = new TextDecoder().decode(bytes).split('\n')
   if (!/^[1-9][0-9]{0,9}$/.test(line.trim())) return `${path} does not say a process id`
-  return isAlive(Number(line)) ? `process ${line.trim()}, which ${path} names, is alive` : null
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Someone else's process is a process.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+  return processExists(Number(line)) ? `process ${line.trim()}, which ${path} names, is alive` : null
 }
 
 /** On Linux, a process of this user that has the file open. */

@@ -51,7 +51,7 @@ export class LatchLocks implements LockService {
   #slot: Promise<Latch | null> | null = null
   #kept: Latch | null = null
   #sharers = 0
-  #idle: PlatformTimer | undefined
+  #idle: Timer | undefined
 
   /** `firstSlot` is where this process begins to look for a free slot; any number, best a different one in each process. */
   constructor(latches: Latches, firstSlot: number, slotCount: number = HOME_SLOTS) {

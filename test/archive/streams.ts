@@ -1,5 +1,7 @@
 // Byte streams for tests.
 
+import { joinBytes } from '../../src/join-bytes.ts'
+
 /** `bytes` in chunks of `chunkBytes`. */
 export async function* chunked(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
   for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes)
@@ -9,11 +11,5 @@ export async function* chunked(bytes: Uint8Array, chunkBytes: number): AsyncGene
 export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of stream) chunks.push(chunk)
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
+  return joinBytes(...chunks)
 }

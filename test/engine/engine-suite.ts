@@ -3,6 +3,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine, GuestFiles, Machine, MachineSpec } from '../../src/engine.ts'
 import { isBoxLiteError } from '../../src/error.ts'
+import { errorCode } from '../error-code.ts'
 import { GuestHome, lastSaid, newLayerId, nextRound } from './disk-guest.ts'
 
 /** An engine with the disk guest, or a sentence that says why there is none here. */
@@ -110,7 +111,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       const disk = [await place.overlay(place.base), place.base]
       const machine = await start(engine, place.spec(disk, guest))
       const top = await place.overlay(disk[0]!)
-      expect(await failure(machine.switchTo(top))).toBe('invalid_state')
+      expect(await errorCode(machine.switchTo(top))).toBe('invalid_state')
       expect(await machine.status()).toEqual({ state: 'running', open: disk[0] })
     })
 
@@ -138,8 +139,8 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       // A second time is nothing.
       await machine.kill()
       expect((await place.bytes(disk[0]!)).equals(ended)).toBe(true)
-      expect(await failure(machine.status())).toMatch(/^(?:invalid_state|io)$/)
-      expect(await failure(machine.openAgent())).toBe('invalid_state')
+      expect(await errorCode(machine.status())).toMatch(/^(?:invalid_state|io)$/)
+      expect(await errorCode(machine.openAgent())).toBe('invalid_state')
     })
 
     check('gives the console from its beginning, and ends with the machine', async ({ engine, guest }) => {
@@ -184,7 +185,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
         { memoryMib: capabilities.minMemoryMib - 1 },
         ...(capabilities.detach ? [] : [{ detach: true }]),
       ]) {
-        expect(await failure(engine.prepare(place.spec(disk, guest, more)))).toBe('unsupported')
+        expect(await errorCode(engine.prepare(place.spec(disk, guest, more)))).toBe('unsupported')
       }
     })
 
@@ -193,10 +194,10 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       const machine = await start(engine, place.spec([await place.overlay(place.base), place.base], guest))
       const { channel, fresh } = await machine.openAgent()
       expect(fresh).toBe(true)
-      expect(await failure(machine.openAgent())).toBe('busy')
+      expect(await errorCode(machine.openAgent())).toBe('busy')
       await channel.close()
       await channel.closed
-      expect(await failure(channel.write(new Uint8Array(1)))).toBe('io')
+      expect(await errorCode(channel.write(new Uint8Array(1)))).toBe('io')
       const again = await machine.openAgent()
       expect(again.fresh).toBe(false)
       await machine.kill()
@@ -207,7 +208,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       const place = await home()
       const disk = [await place.overlay(place.base), place.base]
       if (!(await engine.probe()).capabilities.detach) {
-        expect(await failure(engine.prepare(place.spec(disk, guest, { detach: true })))).toBe('unsupported')
+        expect(await errorCode(engine.prepare(place.spec(disk, guest, { detach: true })))).toBe('unsupported')
         return
       }
       const first = await start(engine, place.spec(disk, guest, { detach: true }))
@@ -231,15 +232,4 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       expect(await engine.find(place.boxId, place.store, first.identity)).toBeNull()
     })
   })
-}
-
-/** The code of the error that `promise` rejects with; null when it does not. */
-async function failure(promise: Promise<unknown>): Promise<string | null> {
-  try {
-    await promise
-    return null
-  } catch (error) {
-    if (isBoxLiteError(error)) return error.code
-    throw error
-  }
 }

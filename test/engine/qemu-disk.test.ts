@@ -8,6 +8,7 @@ import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import type { Machine } from '../../src/engine.ts'
 import { isBoxLiteError } from '../../src/error.ts'
 import { count } from '../counts.ts'
+import { errorCode } from '../error-code.ts'
 import { bootDiskGuest, GuestHome, nextRound, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
 
 const LONG_CHAIN_LAYERS = count(100, CHAIN_LIMIT_LAYERS)
@@ -79,7 +80,7 @@ describe('a disk under QEMU', () => {
     // The guest's first flush fails, so it reached the file.
     await expect(nextRound(machine)).rejects.toThrow('x00000001')
     await machine.pause()
-    expect(await failure(machine.flush())).toBe('io')
+    expect(await errorCode(machine.flush())).toBe('io')
   })
 
   check('says what is wrong with a layer, and that another machine has it', async () => {
@@ -94,7 +95,7 @@ describe('a disk under QEMU', () => {
     const file = await second.store.openLayer(broken, 'write')
     await file.write(new Uint8Array(4), 0)
     await file.close()
-    expect(await failure(start(engine(), second, [broken, second.base]))).toBe('io')
+    expect(await errorCode(start(engine(), second, [broken, second.base]))).toBe('io')
   })
 })
 
@@ -105,14 +106,4 @@ function failFlushes(word: string, layer: string): string {
   const { 'node-name': name, ...image } = file
   const errors = [{ event: 'none', iotype: 'flush', errno: 5, once: false, immediately: true }]
   return JSON.stringify({ ...node, file: { driver: 'blkdebug', 'node-name': name, image, 'inject-error': errors } })
-}
-
-async function failure(promise: Promise<unknown>): Promise<string | null> {
-  try {
-    await promise
-    return null
-  } catch (error) {
-    if (isBoxLiteError(error)) return error.code
-    throw error
-  }
 }

@@ -8,9 +8,9 @@ import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { endProcess } from '../../hosts/node/qemu/machine-process.ts'
 import { WaitingProcess } from '../../hosts/node/qemu/waiting-process.ts'
 import type { Machine, MachineSpec, PreparedMachine } from '../../src/engine.ts'
-import { isBoxLiteError } from '../../src/error.ts'
 import type { MachineRecord } from '../../src/operation/record.ts'
 import { Child } from '../node/child.ts'
+import { errorCode } from '../error-code.ts'
 import { bootDiskGuest, GuestHome, nextRound, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
 
 const isLinux = process.platform === 'linux'
@@ -152,7 +152,7 @@ describe('the process of a machine', () => {
     const machine = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }, { detach: true }))
     await machine.release()
     const other = { ...machine.identity, nonce: 'qemu-0' }
-    expect(await failure(engine().find(place.boxId, place.store, other))).toBe('timeout')
+    expect(await errorCode(engine().find(place.boxId, place.store, other))).toBe('timeout')
     expect(await engine().find(place.boxId, place.store, { ...machine.identity, startTime: '1' })).toBeNull()
     expect(await engine().find(place.boxId, place.store, { ...machine.identity, bootId: 'another' })).toBeNull()
     await engine().end(place.boxId, place.store, { ...machine.identity, startTime: '1' })
@@ -227,7 +227,7 @@ describe('a process that waits to be let go', () => {
   it('that cannot be started is an error, not a crash', async () => {
     const directory = join(tmpdir(), 'boxlite-not-there')
     const launch = { program: '/bin/sh', args: [], directory, detach: false, setpriv: null, enclosure: null, addressSpaceBytes: 0 }
-    expect(await failure(WaitingProcess.start(launch))).toBe('io')
+    expect(await errorCode(WaitingProcess.start(launch))).toBe('io')
   })
 })
 
@@ -286,14 +286,4 @@ async function accessModes(pid: number, location: string): Promise<Record<string
 
 async function command(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/cmdline`, 'latin1')).replaceAll('\0', ' ')
-}
-
-async function failure(promise: Promise<unknown>): Promise<string | null> {
-  try {
-    await promise
-    return null
-  } catch (error) {
-    if (isBoxLiteError(error)) return error.code
-    throw error
-  }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Qmp, type QmpEvent } from '../../hosts/node/qemu/qmp.ts'
 import { isBoxLiteError } from '../../src/error.ts'
+import { errorCode } from '../error-code.ts'
 
 const GREETING = '{"QMP":{"version":{"qemu":{"major":7,"minor":2,"micro":22}},"capabilities":[]}}\r\n'
 const TIMEOUT_MS = 60_000
@@ -103,10 +104,10 @@ describe('the QMP client', () => {
   it('waits for no answer longer than it was told, and is over then', async () => {
     const qmp = await connect()
     answer = () => null
-    const patient = code(qmp.execute('stop'))
-    expect(await code(qmp.execute('query-status', {}, 1))).toBe('timeout')
+    const patient = errorCode(qmp.execute('stop'))
+    expect(await errorCode(qmp.execute('query-status', {}, 1))).toBe('timeout')
     expect(await patient).toBe('timeout')
-    expect(await code(qmp.execute('query-status'))).toBe('timeout')
+    expect(await errorCode(qmp.execute('query-status'))).toBe('timeout')
     await qmp.closed
   })
 
@@ -116,9 +117,9 @@ describe('the QMP client', () => {
       peer.destroy()
       return null
     }
-    expect(await code(qmp.execute('quit'))).toBe('io')
+    expect(await errorCode(qmp.execute('quit'))).toBe('io')
     await qmp.closed
-    expect(await code(qmp.execute('query-status'))).toBe('io')
+    expect(await errorCode(qmp.execute('query-status'))).toBe('io')
   })
 
   it.each([
@@ -127,7 +128,7 @@ describe('the QMP client', () => {
     ['a line without an end', 'x'.repeat(1024 * 1024 + 1), 'limit'],
     ['nothing', '', 'timeout'],
   ])('refuses a server that says %s', async (_what, first, expected) => {
-    expect(await code(connect(first, expected === 'timeout' ? 1 : TIMEOUT_MS))).toBe(expected)
+    expect(await errorCode(connect(first, expected === 'timeout' ? 1 : TIMEOUT_MS))).toBe(expected)
   })
 
   it('passes over an answer that nobody waits for', async () => {
@@ -136,13 +137,3 @@ describe('the QMP client', () => {
     expect(await qmp.execute('query-status')).toBe(2)
   })
 })
-
-async function code(promise: Promise<unknown>): Promise<string | null> {
-  try {
-    await promise
-    return null
-  } catch (error) {
-    if (isBoxLiteError(error)) return error.code
-    throw error
-  }
-}

@@ -9,6 +9,7 @@ import type { GuestFiles, Machine } from '../../src/engine.ts'
 import { isBoxLiteError } from '../../src/error.ts'
 import type { MachineRecord } from '../../src/operation/record.ts'
 import { Child } from '../node/child.ts'
+import { errorCode } from '../error-code.ts'
 import { GuestHome, nextRound, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
 
 describe('the thread of a machine', () => {
@@ -100,8 +101,8 @@ describe('the thread of a machine', () => {
     const { child, identity } = await owner(place, disk, false)
     expect(identity).toMatchObject({ pid: child.process.pid, nonce: expect.stringMatching(/^v86-[0-9a-f]{32}$/), detached: false })
     const find = (): Promise<Machine | null> => engine.find(place.boxId, place.store, identity)
-    expect(await failure(find())).toBe('timeout')
-    expect(await failure(engine.end(place.boxId, place.store, identity))).toBe('busy')
+    expect(await errorCode(find())).toBe('timeout')
+    expect(await errorCode(engine.end(place.boxId, place.store, identity))).toBe('busy')
     await child.kill()
     expect(await find()).toBeNull()
     await engine.end(place.boxId, place.store, identity)
@@ -140,7 +141,7 @@ describe('the thread of a machine', () => {
   it('refuses a state that is none', async () => {
     const { place, disk } = await home()
     const prepared = await engine.prepareFrom(place.spec(disk, guest), new ArrayBuffer(4096))
-    expect(await failure(prepared.launch())).toBe('corrupt')
+    expect(await errorCode(prepared.launch())).toBe('corrupt')
   })
 
   it('says why it did not start when the emulator cannot even be made', async () => {
@@ -158,19 +159,9 @@ describe('the thread of a machine', () => {
     const initrd = join(directory, 'initrd')
     await writeFile(initrd, new Uint8Array(40 * 2 ** 20))
     const prepared = engine.prepare({ ...place.spec(disk, { ...guest, initrd }), memoryMib: 96 })
-    expect(await failure(prepared)).toBe('unsupported')
+    expect(await errorCode(prepared)).toBe('unsupported')
   })
 })
-
-async function failure(promise: Promise<unknown>): Promise<string | null> {
-  try {
-    await promise
-    return null
-  } catch (error) {
-    if (isBoxLiteError(error)) return error.code
-    throw error
-  }
-}
 
 /** A ROM that says a word and brings the processor into a state that it cannot go on from. */
 function tripleFault(word: string): Uint8Array {

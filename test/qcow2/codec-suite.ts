@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import type { Codec } from '../../src/disk/codec.ts'
 import { isBoxLiteError } from '../../src/error.ts'
+import { joinBytes } from '../../src/join-bytes.ts'
 
 /** `length` bytes that compress, but not to nothing. */
 export function patternBytes(length: number): Uint8Array<ArrayBuffer> {
@@ -52,16 +53,6 @@ function zstdRaw(bytes: Uint8Array, stated = true): Uint8Array {
   return Uint8Array.from(out)
 }
 
-function concat(...parts: Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
-}
-
 const sizes = [512, 4096, 65536, 1 << 20, 2 << 20]
 const contents = {
   zeros: (size: number) => new Uint8Array(size),
@@ -89,7 +80,7 @@ export function codecSuite(codec: Codec): void {
         for (const [method, data] of [['deflate', await deflateRaw(source)] as const, ['zstd', zstdRaw(source)] as const]) {
           for (const [tail, bytes] of tails) {
             const target = new Uint8Array(size)
-            const exact = await codec.inflate(method, concat(data, bytes), target)
+            const exact = await codec.inflate(method, joinBytes(data, bytes), target)
             expect({ method, size, tail, exact, same: sameBytes(source, target) }).toEqual({ method, size, tail, exact: true, same: true })
           }
         }
@@ -99,7 +90,7 @@ export function codecSuite(codec: Codec): void {
 
   test('a cluster that qemu-img compressed with zstd inflates, padding and all', async () => {
     const target = new Uint8Array(4096)
-    expect(await codec.inflate('zstd', concat(base64(qemuZstd), new Uint8Array(300)), target)).toBe(true)
+    expect(await codec.inflate('zstd', joinBytes(base64(qemuZstd), new Uint8Array(300)), target)).toBe(true)
     expect(target).toEqual(qemuCluster())
   })
 
@@ -107,7 +98,7 @@ export function codecSuite(codec: Codec): void {
     const source = patternBytes(65536)
     const skippable = Uint8Array.of(0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3)
     const target = new Uint8Array(65536)
-    const data = concat(zstdRaw(source.subarray(0, 1000)), skippable, zstdRaw(source.subarray(1000), false), contents.noise(99))
+    const data = joinBytes(zstdRaw(source.subarray(0, 1000)), skippable, zstdRaw(source.subarray(1000), false), contents.noise(99))
     expect(await codec.inflate('zstd', data, target)).toBe(true)
     expect(target).toEqual(source)
   })
@@ -158,7 +149,7 @@ export function codecSuite(codec: Codec): void {
     // Blocks of one byte that stands for 64 KiB: one is needed, a hundred thousand follow.
     const repeated = Uint8Array.from({ length: 400_000 }, (_, i) => [0x02, 0x00, 0x08, 0x77][i % 4]!)
     const target = new Uint8Array(65536)
-    expect(await codec.inflate('zstd', concat(Uint8Array.from(head), repeated, Uint8Array.of(1, 0, 0)), target)).toBe(false)
+    expect(await codec.inflate('zstd', joinBytes(Uint8Array.from(head), repeated, Uint8Array.of(1, 0, 0)), target)).toBe(false)
     expect(target.every((byte) => byte === 0x77)).toBe(true)
   })
 

@@ -3,9 +3,10 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { LiveDisk } from '../../hosts/v86/live-disk.ts'
 import { portableCodec } from '../../src/disk/codec.ts'
 import { createImage } from '../../src/disk/create.ts'
-import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
+import { BoxLiteError } from '../../src/error.ts'
 import type { LayerFile } from '../../src/host.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { errorCode } from '../error-code.ts'
 
 const SIZE = 2 ** 20
 const [base, first, second] = ['0', '1', '2'].map((digit) => `${digit.repeat(32)}.qcow2`) as [string, string, string]
@@ -87,14 +88,14 @@ describe('the disk of a running machine', () => {
     const disk = await LiveDisk.open([first, base], open, portableCodec)
     await disk.write(0, Uint8Array.of(1))
     fail = what
-    expect(await code(disk.switchTo(second))).toBe('io')
+    expect(await errorCode(disk.switchTo(second))).toBe('io')
     fail = null
     expect(disk.top).toBe(first)
     expect(opened.toSorted()).toEqual(['0 read', '1 write'])
     expect(await read(disk, 0)).toBe(1)
     // A disk whose sync failed takes nothing more; any other does.
-    expect(await code(disk.write(1, Uint8Array.of(2)))).toBe(what.startsWith('sync') ? 'io' : null)
-    expect(await code(disk.close())).toBe(what.startsWith('sync') ? 'io' : null)
+    expect(await errorCode(disk.write(1, Uint8Array.of(2)))).toBe(what.startsWith('sync') ? 'io' : null)
+    expect(await errorCode(disk.close())).toBe(what.startsWith('sync') ? 'io' : null)
     expect(opened).toEqual([])
   })
 
@@ -104,25 +105,15 @@ describe('the disk of a running machine', () => {
     const file = await store.createLayer(stray)
     await createImage(file, { sizeBytes: SIZE, backing: { name: base, format: 'qcow2' } })
     await file.close()
-    expect(await code(disk.switchTo(stray))).toBe('invalid_argument')
+    expect(await errorCode(disk.switchTo(stray))).toBe('invalid_argument')
     expect(disk.top).toBe(second)
     expect(opened).toHaveLength(3)
     await disk.close()
   })
 
   it('leaves no file open when it cannot be opened', async () => {
-    expect(await code(LiveDisk.open([first, second], open, portableCodec))).toBe('invalid_argument')
-    expect(await code(LiveDisk.open([first, `${'4'.repeat(32)}.qcow2`], open, portableCodec))).toBe('not_found')
+    expect(await errorCode(LiveDisk.open([first, second], open, portableCodec))).toBe('invalid_argument')
+    expect(await errorCode(LiveDisk.open([first, `${'4'.repeat(32)}.qcow2`], open, portableCodec))).toBe('not_found')
     expect(opened).toEqual([])
   })
 })
-
-async function code(promise: Promise<unknown>): Promise<string | null> {
-  try {
-    await promise
-    return null
-  } catch (error) {
-    if (isBoxLiteError(error)) return error.code
-    throw error
-  }
-}

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { readImageInfo } from '../../../src/disk/info.ts'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
 import type { Engine, EngineCapabilities, EngineStatus, Machine, MachineSpec, PreparedMachine } from '../../../src/engine.ts'
@@ -213,7 +214,7 @@ async function openQmp(directory: string, onEvent: (event: QmpEvent) => void, ti
     if (socket !== null) return Qmp.open(socket, onEvent, deadline - performance.now())
     if (hasEnded) throw new BoxLiteError('io', 'QEMU ended before it could be spoken to')
     if (performance.now() > deadline) throw new BoxLiteError('timeout', `QEMU did not listen within ${timeoutMs} ms`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    await pause(LOOK_EVERY_MS)
   }
 }
 

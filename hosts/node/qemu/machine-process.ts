@@ -1,5 +1,6 @@
 // The process of a machine, as its parent sees it, and as a later owner does who knows no more than its identity.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { BoxLiteError } from '../../../src/error.ts'
 import { isAlive, type ProcessIdentity } from '../process-identity.ts'
 
@@ -65,8 +66,4 @@ function sendKill(pid: number): void {
 async function untilGone(identity: ProcessIdentity): Promise<void> {
   // Where the host cannot tell, nothing is proven yet.
   while (await isAlive(identity).catch(() => true)) await pause(LOOK_EVERY_MS)
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
