@@ -1,6 +1,7 @@
 // The public API: boxes in a home.
 
 import { importBox, type ImportOptions } from './archive/import.ts'
+import { checkAborted, unlessAborted } from './aborted.ts'
 import type { ArchiveOptions } from './archive/progress.ts'
 import type { BoxHost } from './box-host.ts'
 import { boxInfo, type BoxInfo } from './box-info.ts'
@@ -16,7 +17,9 @@ import type { OldRecovery } from './legacy/recover-old-box.ts'
 import { wantedEngines, type EngineInfo } from './machine/chosen-engine.ts'
 import { listBoxes } from './name-index.ts'
 import type { Finding, Recovery } from './operation/operation.ts'
+import type { BoxRecord } from './operation/record.ts'
 import type { OperationEvent } from './perform.ts'
+import type { OpenProgress } from './progress.ts'
 import { pruneHome, type PruneOptions, type PruneReport } from './prune.ts'
 
 export interface OpenOptions {
@@ -27,6 +30,14 @@ export interface OpenOptions {
    * that live already are worked with all the same. For programs that only work with disks.
    */
   readonly engine?: 'auto' | 'none' | EngineName | Engine
+  /**
+   * Where the guest is: a folder with a `guest.json`. On Node its path or a `file:` URL, by default `BOXLITE_GUEST`, else the package
+   * `boxlite-guest-386`, else the cache; in a page the URL that it is served from. `unsupported` for a URL that the platform cannot read.
+   */
+  readonly assets?: URL | string
+  /** Ends the opening with `aborted`; a box that was recovered by then stays so. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: OpenProgress) => void
   /** Told each effect of each operation, and how it went. */
   readonly logger?: (event: OperationEvent) => void
 }
@@ -57,6 +68,7 @@ export interface HomeMetrics {
 export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId' | 'nowMs'>
 
 const READ_AT_ONCE = 64
+const OPENING = 'The opening of the home'
 
 /** The boxes of one open home. Whatever is done with a box is done through it, until it is closed. */
 export class BoxLite {
@@ -77,11 +89,15 @@ export class BoxLite {
   }
 
   /** Opens the home, or makes it, and recovers every box that nobody else has. Hosts bind `host`. */
-  static async open(host: BoxHost, { homeDir, engine = 'auto', logger }: OpenOptions = {}): Promise<BoxLite> {
+  static async open(host: BoxHost, options: OpenOptions = {}): Promise<BoxLite> {
+    const { homeDir, engine = 'auto', logger, signal, onProgress } = options
     const engines = wantedEngines(engine, host.engines)
+    checkAborted(signal, OPENING)
     const home = new HomeAccess(host, await host.openStore(homeDir), engines, logger)
     try {
-      return new BoxLite(home, await home.engineInfo(), await recoverAll(home))
+      onProgress?.({ stage: 'engine' })
+      const info = await unlessAborted(home.engineInfo(), signal, OPENING)
+      return new BoxLite(home, info, await recoverAll(home, options))
     } catch (error) {
       await home.close()
       throw error
@@ -205,16 +221,22 @@ export class BoxLite {
 }
 
 /** Recovers what a dead process left. Records that say nothing of the kind are only read. */
-async function recoverAll(home: HomeAccess): Promise<RecoveredBox[]> {
+async function recoverAll(home: HomeAccess, { signal, onProgress }: OpenOptions): Promise<RecoveredBox[]> {
   const recovered: RecoveredBox[] = []
+  const left: BoxRecord[] = []
   for await (const reading of readAll(home)) {
-    if (reading.kind !== 'box' || (reading.record.pending === null && reading.record.machine === null)) continue
-    const box = { boxId: reading.id, name: reading.record.name }
+    checkAborted(signal, OPENING)
+    if (reading.kind === 'box' && (reading.record.pending !== null || reading.record.machine !== null)) left.push(reading.record)
+  }
+  for (const [doneBoxes, { id, name }] of left.entries()) {
+    checkAborted(signal, OPENING)
+    onProgress?.({ stage: 'recover', doneBoxes, totalBoxes: left.length })
+    const box = { boxId: id, name }
     try {
-      const { record, recovered: recovery, findings } = await home.run({ kind: 'recover', boxId: reading.id })
+      const { record, recovered: recovery, findings } = await home.run({ kind: 'recover', boxId: id })
       // Its owner died before it could.
       const goes = record.machine === null && record.config['autoRemove'] === true
-      if (goes) await home.run({ kind: 'box.remove', boxId: reading.id, force: false })
+      if (goes) await home.run({ kind: 'box.remove', boxId: id, force: false })
       if (recovery !== 'none') recovered.push({ ...box, recovery, findings, error: null })
     } catch (error) {
       // One box that cannot be recovered keeps nobody from the others. A busy one has an owner; a removed one needs none.

@@ -1,5 +1,6 @@
 // One open home: its store, cores to think with, and the order of calls on each box.
 
+import { unlessAborted } from './aborted.ts'
 import type { BoxHost } from './box-host.ts'
 import { Core } from './core/core.ts'
 import type { Engine } from './engine.ts'
@@ -14,6 +15,7 @@ import { HeadMemory } from './operation/head-memory.ts'
 import type { Operation, Outcome } from './operation/operation.ts'
 import { readBoxRecord, readImageRecord } from './operation/read-record.ts'
 import type { BoxRecord, ImageRecord } from './operation/record.ts'
+import type { AssetProgress } from './progress.ts'
 import { perform, type BulkWork, type HeldLock, type PerformHost } from './perform.ts'
 
 /** What stands under a box's id. */
@@ -25,6 +27,12 @@ export type BoxReading =
 const IDLE_CORES = 8
 const IDLE_CORE_BYTES = 4 * 1024 * 1024
 const UNREADABLE: ReadonlySet<ErrorCode> = new Set(['corrupt', 'unsupported', 'limit'])
+
+/** What whoever waits for the guest may give. */
+export interface GuestOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: AssetProgress) => void
+}
 
 /** What an operation is given beside what every one is given. */
 export interface RunOptions {
@@ -42,6 +50,7 @@ export class HomeAccess {
   readonly #engines: readonly Engine[]
   readonly #log: PerformHost['log']
   #guest: Promise<Guest> | null = null
+  readonly #guestListeners = new Set<(progress: AssetProgress) => void>()
   readonly #heads = new HeadMemory()
   readonly #idleCores: Core[] = []
   #reader: Core | null = null
@@ -77,10 +86,16 @@ export class HomeAccess {
     return (await chooseEngine(this.#engines)).info
   }
 
-  guest(): Promise<Guest> {
-    this.#guest ??= this.host.findGuest()
+  /** The guest, which is looked for once; everybody who waits for it is told how far it is, and ends only the own waiting. */
+  async guest({ signal, onProgress }: GuestOptions = {}): Promise<Guest> {
+    if (onProgress !== undefined) this.#guestListeners.add(onProgress)
+    this.#guest ??= this.host.findGuest((progress) => this.#guestListeners.forEach((tell) => tell(progress)))
     this.#guest.catch(() => (this.#guest = null))
-    return this.#guest
+    try {
+      return await unlessAborted(this.#guest, signal)
+    } finally {
+      if (onProgress !== undefined) this.#guestListeners.delete(onProgress)
+    }
   }
 
   /** A core for single questions: each is answered in one go, so one serves all. */

@@ -2,7 +2,7 @@
 
 import type { Layer } from './disk/disk.ts'
 import { mergeLayers } from './disk/merge.ts'
-import { checkAborted } from './disk/source.ts'
+import { checkAborted } from './aborted.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { LayerFile } from './host.ts'
 import type { Finding } from './operation/operation.ts'

@@ -52,6 +52,7 @@ export type { StopOptions } from '../../src/machine/runner.ts'
 export type { Finding, Recovery } from '../../src/operation/operation.ts'
 export type { Consistency } from '../../src/operation/record.ts'
 export type { PruneOptions, PruneReport } from '../../src/prune.ts'
+export type { AssetProgress, OpenProgress, Progress } from '../../src/progress.ts'
 export type { RunOptions } from '../../src/run.ts'
 export { readArchiveFile, writeArchiveFile } from './archive-file.ts'
 export { openOldHome } from './old-home.ts'
@@ -62,7 +63,7 @@ export type BoxLite = BoxLiteOn
 
 export const BoxLite = {
   /** Opens the home, or makes it, and recovers every box that nobody else has. */
-  open: (options?: OpenOptions): Promise<BoxLite> => BoxLiteOn.open(nodeHost, options),
+  open: async (options: OpenOptions = {}): Promise<BoxLite> => BoxLiteOn.open(nodeHost(options), options),
 } as const
 
 /** Runs a command in a fresh box of the default home, which is gone afterwards: a line by the guest's shell, a list as it is. */

@@ -8,9 +8,9 @@ import { createNodeFileSystem } from './fs.ts'
 import { findGuest, type GuestImageFile } from './guest-assets.ts'
 import { importImage } from './import-image.ts'
 
-/** `host` is what boxes are made on in which images are made. */
-export async function findNodeGuest(host: BoxHost): Promise<Guest> {
-  const assets = await findGuest()
+/** `host` is what boxes are made on in which images are made; `folder` is where the guest is, by default where it is found. */
+export async function findNodeGuest(host: BoxHost, folder: string | undefined): Promise<Guest> {
+  const assets = await findGuest(folder === undefined ? {} : { directory: folder })
   const { directory, manifest, kernel, initrd, firmware } = assets
   return {
     files: { location: directory, kernel, initrd, firmware, commandLine: manifest.commandLine },

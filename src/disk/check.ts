@@ -1,5 +1,6 @@
 // Checks a qcow2 image, as `qemu-img check` does and more strictly. The core decides, this reads.
 
+import { checkAborted } from '../aborted.ts'
 import { Core } from '../core/core.ts'
 import type { LayerFile } from '../host.ts'
 import { HeaderFact, Refusal } from './abi.ts'
@@ -7,7 +8,7 @@ import { CheckFact, CheckStep } from './check-abi.ts'
 import { describeFinding } from './finding.ts'
 import { headerError, headerFacts, readHeaderBytes } from './header.ts'
 import { refusalError } from './refusal.ts'
-import { checkAborted, type DiskWorkOptions } from './source.ts'
+import type { DiskWorkOptions } from './source.ts'
 
 /** What a check found. Numbers of clusters, and offsets in bytes. */
 export interface CheckReport {

@@ -1,7 +1,8 @@
 // Compares the content of two disks.
 
+import { checkAborted } from '../aborted.ts'
 import { inOrder } from './pipeline.ts'
-import { CHUNK_BYTES, ChunkBuffers, type DiskSource, type DiskWorkOptions, checkAborted, dataChunks, type Range } from './source.ts'
+import { CHUNK_BYTES, ChunkBuffers, type DiskSource, type DiskWorkOptions, dataChunks, type Range } from './source.ts'
 
 /** How two disks compare. */
 export interface Comparison {

@@ -1,5 +1,6 @@
 // Two layers of a chain folded into one.
 
+import { checkAborted } from '../aborted.ts'
 import { BoxLiteError } from '../error.ts'
 import type { LayerFile } from '../host.ts'
 import { ExtentKind } from './abi.ts'
@@ -7,7 +8,6 @@ import { Chain, type Layer } from './chain.ts'
 import type { Codec } from './codec.ts'
 import { type Backing, createImage } from './create.ts'
 import { Disk } from './disk.ts'
-import { checkAborted } from './source.ts'
 
 export interface MergeOptions {
   readonly upper: Layer

@@ -1,6 +1,6 @@
 // What conversions and comparisons read.
 
-import { BoxLiteError } from '../error.ts'
+import { checkAborted } from '../aborted.ts'
 import type { Disk } from './disk.ts'
 
 /** The reading half of a disk. */
@@ -40,11 +40,6 @@ export async function* dataChunks(source: DiskSource, options: DiskWorkOptions =
 
 function chunkStart(offset: number): number {
   return offset - (offset % CHUNK_BYTES)
-}
-
-/** Rejects with `aborted` when the signal says so. */
-export function checkAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new BoxLiteError('aborted', 'The work was aborted', { cause: signal.reason })
 }
 
 /** Reads a range into new bytes, or into `bytes`, which are as long. */

@@ -1,6 +1,6 @@
 // A command that runs in a box: to be awaited, iterated, read and written as it goes, or left alone.
 
-import { aborted } from '../agent/aborted.ts'
+import { aborted } from '../aborted.ts'
 import type { AgentStream, StreamResult } from '../agent/agent-stream.ts'
 import { deferred, type Deferred } from '../agent/deferred.ts'
 import { StreamKind } from '../agent/protocol.ts'

@@ -1,6 +1,6 @@
 // One request about files: a stream to the agent that is opened, worked with, and over.
 
-import { aborted, unlessAborted } from '../agent/aborted.ts'
+import { aborted, unlessAborted } from '../aborted.ts'
 import { StreamOver, type AgentStream } from '../agent/agent-stream.ts'
 import { guestError } from '../agent/errno.ts'
 import type { Field, Fields } from '../agent/fields.ts'

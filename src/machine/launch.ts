@@ -6,6 +6,7 @@
 // The identity is in the record before the machine may open the disk, so that whoever takes the box after a crash finds it.
 // What fails after the commit ends the machine, and the record forgets it.
 
+import { checkAborted, unlessAborted } from '../aborted.ts'
 import type { AgentSession } from '../agent/session.ts'
 import { DEFAULT_CPUS, DEFAULT_MEMORY_MIB, hostnameOf, readSettings, type BoxSettings } from '../box-settings.ts'
 import { BoxLiteError, isBoxLiteError } from '../error.ts'
@@ -13,16 +14,14 @@ import type { Machine } from '../engine.ts'
 import type { HomeAccess } from '../home-access.ts'
 import type { BoxRecord } from '../operation/record.ts'
 import type { HeldLock } from '../perform.ts'
+import type { AssetProgress } from '../progress.ts'
 import { checkCapabilities } from './chosen-engine.ts'
 import { LiveMachine } from './live-machine.ts'
 import { startMainProgram } from './main-program.ts'
 import { rootDisk } from './root-disk.ts'
 
-/** How far a start is. */
-export interface StartProgress {
-  /** `engine`: finding out what works here; `machine`: preparing and launching it; `guest`: waiting for its agent. */
-  readonly stage: 'engine' | 'machine' | 'guest'
-}
+/** How far a start is. `engine`: finding out what works here; `machine`: preparing and launching it; `guest`: waiting for its agent. */
+export type StartProgress = { readonly stage: 'engine' | 'machine' | 'guest' } | AssetProgress
 
 export interface StartOptions {
   /** Lets the machine go on when this program ends; by default what the box was made with. */
@@ -35,6 +34,7 @@ export interface StartOptions {
 
 /** Slow machines under load boot slowly; a guest that hangs is still told within a minute. */
 const START_LIMIT_MS = 60_000
+const START = 'The start of the box'
 /** As much as the guest's pool takes in at once. */
 const ENTROPY_BYTES = 64
 
@@ -43,11 +43,11 @@ export async function launch(home: HomeAccess, record: BoxRecord, held: readonly
   const { startTimeoutMs = START_LIMIT_MS, signal, onProgress } = options
   const recorded = readSettings(record.config)
   const settings = { ...recorded, detach: options.detach ?? recorded.detach ?? false }
-  throwIfAborted(signal)
+  checkAborted(signal, START)
   onProgress?.({ stage: 'engine' })
-  const chosen = await home.engine()
+  const chosen = await unlessAborted(home.engine(), signal, START)
   checkCapabilities(chosen, settings)
-  const guest = await home.guest()
+  const guest = await home.guest({ ...(signal && { signal }), ...(onProgress && { onProgress }) })
   onProgress?.({ stage: 'machine' })
   const prepared = await chosen.engine.prepare({
     boxId,
@@ -59,7 +59,7 @@ export async function launch(home: HomeAccess, record: BoxRecord, held: readonly
     detach: settings.detach,
   })
   try {
-    throwIfAborted(signal)
+    checkAborted(signal, START)
     await home.run({ kind: 'box.start', boxId, machine: prepared.identity }, { held })
   } catch (error) {
     await prepared.abandon()
@@ -106,8 +106,4 @@ async function withConsole(reason: unknown, machine: Machine): Promise<unknown> 
     facts: { ...facts, console },
     cause: reason,
   })
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new BoxLiteError('aborted', 'The start was aborted', { cause: signal.reason })
 }

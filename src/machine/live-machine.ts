@@ -1,10 +1,10 @@
 // A machine and the session with its guest's agent.
 
 import { AgentSession } from '../agent/session.ts'
+import { unlessAborted } from '../aborted.ts'
 import type { BoxHost } from '../box-host.ts'
 import type { ByteChannel, Machine, MachineExit } from '../engine.ts'
 import { BoxLiteError, isBoxLiteError } from '../error.ts'
-import { abortable } from './abortable.ts'
 
 /** How long an agent that answered before may take to answer again. */
 const AGENT_LIMIT_MS = 10_000
@@ -59,7 +59,7 @@ export class LiveMachine {
     // A guest that dies while it boots is told at once, with what it said.
     const death = this.machine.exit.then((exit) => Promise.reject(endedEarly(exit)))
     try {
-      return await abortable(signal, 'The start of the box', Promise.race([opening, death]))
+      return await unlessAborted(Promise.race([opening, death]), signal, 'The start of the box')
     } catch (error) {
       // A session that comes late is not wanted any more.
       void opening.then((session) => session.close()).catch(() => undefined)

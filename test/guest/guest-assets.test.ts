@@ -1,9 +1,12 @@
 // Where Node looks for the guest, in which order, and what it says when there is none.
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findGuest, verifyGuest } from '../../hosts/node/guest-assets.ts'
+import { nodeHost } from '../../hosts/node/host.ts'
+import { BoxLite } from '../../hosts/node/index.ts'
 import { refuses } from '../store/refuses.ts'
 import { guestManifest, sha256, writeGuest } from './make-guest.ts'
 
@@ -30,6 +33,22 @@ function install(): string {
 }
 
 describe('the guest', () => {
+  it('is the one that a home is opened with, by its path or a file: URL', async () => {
+    const named = writeGuest(join(folder, 'named here'))
+    vi.stubEnv('BOXLITE_GUEST', writeGuest(join(folder, 'variable')))
+    for (const assets of [named, relative(process.cwd(), named), pathToFileURL(named), pathToFileURL(named).href]) {
+      expect((await nodeHost({ assets }).findGuest()).files.location).toBe(named)
+    }
+  })
+
+  it('cannot be one that is served, on Node', async () => {
+    const homeDir = join(folder, 'home')
+    for (const assets of ['http://127.0.0.1/guest/', new URL('https://127.0.0.1/guest/')]) {
+      await refuses(BoxLite.open({ homeDir, engine: 'none', assets }), 'unsupported', /this machine's files, not from https?:/)
+    }
+    expect(existsSync(homeDir)).toBe(false)
+  })
+
   it('is taken from the folder that is named, before all others', async () => {
     install()
     const named = writeGuest(join(folder, 'named'))

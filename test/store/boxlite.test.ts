@@ -39,7 +39,7 @@ describeBoxLite('memory', async () => {
 describeBoxLite('Node', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'boxlite-api-'))
   const homeDir = join(directory, 'home')
-  const host: BoxHost = { ...nodeHost, openStore: () => openNodeStore(homeDir), nowMs: () => NOW_MS }
+  const host: BoxHost = { ...nodeHost(), openStore: () => openNodeStore(homeDir), nowMs: () => NOW_MS }
   return { host, store: () => openNodeStore(homeDir), discard: () => rm(directory, { recursive: true }) }
 })
 

@@ -22,8 +22,9 @@ export const machineDoctor = defineCommand({
   async run(terminal, options) {
     // Not part of the command's one file: engines find their threads and the guest by where their own modules stand.
     const [{ homeDirectory }, { nodeHost }] = await Promise.all([import('../../home.ts'), import('../../host.ts')])
-    const engines = await Promise.all(nodeHost.engines.map((engine) => engine.probe()))
-    const guest = await lookForGuest(nodeHost)
+    const host = nodeHost()
+    const engines = await Promise.all(host.engines.map((engine) => engine.probe()))
+    const guest = await lookForGuest(host)
     const findings: readonly Finding[] = [
       fine('Node', `${process.version} on ${process.platform} ${process.arch}`),
       fine('home', homeDirectory(options.home)),

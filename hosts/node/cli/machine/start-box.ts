@@ -13,7 +13,7 @@ export async function startBox(terminal: Terminal, lite: BoxLite, box: Box): Pro
   const detach = settings.detach ?? (capabilities.detach && settings.autoRemove !== true)
   const progress = terminal.progress('Starting')
   try {
-    await box.start({ detach, signal: terminal.signal, onProgress: ({ stage }) => progress.step(words[stage]) })
+    await box.start({ detach, signal: terminal.signal, onProgress: (told) => progress.step(told.stage === 'assets' ? told.file : words[told.stage]) })
   } finally {
     progress.end()
   }
