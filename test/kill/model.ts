@@ -25,8 +25,9 @@ export class Model {
 
   /** What a survey has to say. */
   get expected(): Survey {
-    const boxes = [...this.#boxes].map(([name, { live, snapshots }]): [string, BoxSurvey] => [name, { live, snapshots: Object.fromEntries(snapshots) }])
-    return Object.fromEntries(boxes)
+    const survey: Record<string, BoxSurvey> = {}
+    for (const [name, { live, snapshots }] of this.#boxes) survey[name] = { live, snapshots: Object.fromEntries(snapshots) }
+    return survey
   }
 
   /** Takes what one said until it was killed; answers what it was in the middle of, or null. */
