@@ -13,6 +13,9 @@ import { base, cacheDirectory, duration, emptyFolder, execute, fileEntry, keyOf,
 import { requireTools, whyNotHere } from './guest-tools.mjs'
 
 const agentSources = join(base, 'guest/agent')
+/** The emulator of pages; on Node it comes with the package v86. */
+const emulatorPackage = join(base, 'node_modules/v86')
+const emulatorFile = join(emulatorPackage, 'build/v86.wasm')
 const firmwarePackage = 'seabios'
 
 /** Debian's smallest SeaBIOS: all that v86 needs, and what QEMU would bring itself. */
@@ -28,7 +31,7 @@ const builder = ['scripts/guest-apt.mjs', 'scripts/guest-image.mjs', 'scripts/gu
 export function guestFolder() {
   const parts = [basename(kernelFolder()), readRecipe('base').key, commandLine, ...otherRecipes().map(({ key }) => key)]
   const scripts = ['scripts/guest.mjs', 'scripts/guest-cpio.mjs', ...builder].map((path) => join(base, path))
-  return join(cacheDirectory(), `386-${keyOf([agentSources, ...scripts], parts.join('\n'))}`)
+  return join(cacheDirectory(), `386-${keyOf([agentSources, emulatorFile, ...scripts], parts.join('\n'))}`)
 }
 
 /** Whether this checkout's guest is built. */
@@ -71,6 +74,7 @@ async function fill(target) {
   const agentProtocol = await step('compiling the agent', 10, () => makeInitrd(work, join(target, 'initrd.cpio')))
   const emptyDisk = await step('making the empty file system', 2, () => makeEmptyDisk(join(target, 'empty.qcow2')))
   copyFileSync(join(imageFolder(recipe), 'base.qcow2'), join(target, 'base.qcow2'))
+  copyFileSync(emulatorFile, join(target, 'v86.wasm'))
   for (const path of builder) cpSync(join(base, path), join(target, 'build', path), { recursive: true })
   const readJson = (...path) => JSON.parse(readFileSync(join(...path), 'utf8'))
   const { reference, file, bytes, sha256, virtualSizeBytes, digest, packages } = readJson(imageFolder(recipe), 'image.json')
@@ -83,6 +87,7 @@ async function fill(target) {
     kernel: fileEntry(join(target, 'bzImage')),
     initrd: fileEntry(join(target, 'initrd.cpio')),
     firmware: fileEntry(join(target, 'seabios.bin')),
+    emulator: { ...fileEntry(join(target, 'v86.wasm')), version: readJson(emulatorPackage, 'package.json').version.split('+')[0] },
     commandLine,
     images: [{ reference, file, bytes, sha256, virtualSizeBytes, digest }],
     emptyDisk,

@@ -38,6 +38,7 @@ function stageGuest(folder) {
   cpSync(guestFolder(), folder, { recursive: true })
   cpSync(join(root, 'guest/package'), folder, { recursive: true })
   copyFileSync(join(root, 'LICENSE'), join(folder, 'licences/Apache-2.0.txt'))
+  copyFileSync(join(root, 'node_modules/v86/LICENSE'), join(folder, 'licences/v86.txt'))
   const template = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...template, version }, null, 2)}\n`)

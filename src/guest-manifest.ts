@@ -28,6 +28,12 @@ export interface GuestImage extends GuestDisk {
   readonly reference: string
 }
 
+/** The emulator's machine code, v86.wasm: a page has no package to read it from. */
+export interface GuestEmulator extends GuestFile {
+  /** Of the npm package v86, without the commit it is from. */
+  readonly version: string
+}
+
 /** A package that a guest is built from. */
 export interface GuestPackage {
   readonly name: string
@@ -55,6 +61,8 @@ export interface GuestManifest {
   readonly initrd: GuestFile
   /** The BIOS for an emulator that brings none. */
   readonly firmware: GuestFile
+  /** Absent where the guest is not meant for pages. */
+  readonly emulator?: GuestEmulator
   readonly commandLine: string
   readonly images: readonly GuestImage[]
   /** An empty file system: images made from a tar start on it. */
@@ -74,6 +82,7 @@ export interface BuiltImage extends GuestImage {
 const digest = /^[0-9a-f]{64}$/
 const key = /^[0-9a-f]{16,64}$/
 const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
+const version = /^\d+(?:\.\d+){2}$/
 const printable = /^[ -~]{1,1024}$/
 
 /** Reads guest.json. Throws `corrupt` with the field at fault, and `unsupported` for another format or platform. */
@@ -87,6 +96,7 @@ export function parseGuestManifest(text: string): GuestManifest {
     kernel: fileOf(top.fields('kernel')),
     initrd: fileOf(top.fields('initrd')),
     firmware: fileOf(top.fields('firmware')),
+    ...(top.has('emulator') && { emulator: emulatorOf(top.fields('emulator')) }),
     commandLine: top.text('commandLine', printable),
     images: top.list('images').map(imageOf),
     emptyDisk: diskOf(top.fields('emptyDisk')),
@@ -134,6 +144,7 @@ function documentOf(text: string): Fields {
 }
 
 const fileOf = (fields: Fields): GuestFile => closed(fields, namedFile(fields))
+const emulatorOf = (fields: Fields): GuestEmulator => closed(fields, { ...namedFile(fields), version: fields.text('version', version) })
 const diskOf = (fields: Fields): GuestDisk => closed(fields, disk(fields))
 
 // An image stands in a list, which closes its members, or at the top of its own description.
@@ -172,6 +183,10 @@ class Fields {
 
   where(field: string): string {
     return this.#path === '' ? field : `${this.#path}.${field}`
+  }
+
+  has(field: string): boolean {
+    return this.#values.has(field)
   }
 
   take(field: string): unknown {

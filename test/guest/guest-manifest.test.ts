@@ -32,6 +32,7 @@ describe('guest.json', () => {
     ['kernel.bytes', 1.5],
     ['initrd.sha256', 'A'.repeat(64)],
     ['firmware', undefined],
+    ['emulator.version', '0.5.462+g5f9a90f'],
     ['commandLine', 'quiet\ninit=/bin/sh'],
     ['images', {}],
     ['images.0.virtualSizeBytes', 1000],
@@ -45,6 +46,11 @@ describe('guest.json', () => {
   ])('is corrupt, and says where, when %s is %j', async (path, value) => {
     const field = path.replace(/\.(\d+)/g, '[$1]')
     await refuses(later(parseGuestManifest, spoiled(path, value)), 'corrupt', new RegExp(field.replace(/[[\].]/g, '\\$&')))
+  })
+
+  it('names an emulator only where it serves pages', () => {
+    const { emulator: _, ...without } = guestManifest()
+    expect(parseGuestManifest(JSON.stringify(without))).toEqual(without)
   })
 
   it('names each image once', async () => {

@@ -19,6 +19,7 @@ export function guestManifest(change: Partial<GuestManifest> = {}): GuestManifes
     kernel: file('bzImage'),
     initrd: file('initrd.cpio'),
     firmware: file('seabios.bin'),
+    emulator: { ...file('v86.wasm'), version: '0.5.462' },
     commandLine: 'console=ttyS0 quiet',
     images: [{ reference: 'base', ...file('base.qcow2'), virtualSizeBytes: 1024, digest: sha256('base') }],
     emptyDisk: { ...file('empty.qcow2'), virtualSizeBytes: 1024, digest: sha256('empty') },
@@ -31,8 +32,9 @@ export function guestManifest(change: Partial<GuestManifest> = {}): GuestManifes
 /** Puts such a guest into the new folder `directory`. */
 export function writeGuest(directory: string, manifest: GuestManifest = guestManifest()): string {
   mkdirSync(directory, { recursive: true })
-  const { kernel, initrd, firmware, emptyDisk, images } = manifest
-  for (const { file: name } of [kernel, initrd, firmware, emptyDisk, ...images]) writeFileSync(join(directory, name), name)
+  const { kernel, initrd, firmware, emulator, emptyDisk, images } = manifest
+  const files = [kernel, initrd, firmware, ...(emulator ? [emulator] : []), emptyDisk, ...images]
+  for (const { file: name } of files) writeFileSync(join(directory, name), name)
   writeFileSync(join(directory, 'guest.json'), JSON.stringify(manifest))
   return directory
 }

@@ -47,9 +47,9 @@ describe('the packages', () => {
   it('carry the guest with its licences and the offer of its sources, and no install script', (context) => {
     if (!built) context.skip('no guest is built on this machine')
     const files = filesIn(packed['boxlite-guest-386']!)
-    const licences = ['Apache-2.0', 'GPL-2', 'GPL-3', 'LGPL-2.1', 'LGPL-3'].map((name) => `licences/${name}.txt`)
-    expect(files).toEqual(expect.arrayContaining(['guest.json', 'bzImage', 'initrd.cpio', 'seabios.bin', 'base.qcow2', 'empty.qcow2', 'README.md']))
-    expect(files).toEqual(expect.arrayContaining(['LICENCES.md', ...licences]))
+    const licences = ['Apache-2.0', 'GPL-2', 'GPL-3', 'LGPL-2.1', 'LGPL-3', 'v86'].map((name) => `licences/${name}.txt`)
+    expect(files).toEqual(expect.arrayContaining(['guest.json', 'bzImage', 'initrd.cpio', 'seabios.bin', 'v86.wasm', 'base.qcow2', 'empty.qcow2']))
+    expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENCES.md', ...licences]))
     expect(files).toEqual(expect.arrayContaining(['build/scripts/guest-image.mjs', 'build/guest/images/python/finish.sh']))
     const manifest = execFileSync('tar', ['-x', '-z', '-O', '-f', packed['boxlite-guest-386']!, 'package/package.json'], { encoding: 'utf8' })
     expect(JSON.parse(manifest)).not.toHaveProperty('scripts')
