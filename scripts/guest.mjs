@@ -9,6 +9,7 @@ import { downloadOne, readPackageLists } from './guest-apt.mjs'
 import { cpio } from './guest-cpio.mjs'
 import { buildImage, imageFolder, makeEmptyDisk, readRecipe, recipeNames } from './guest-image.mjs'
 import { buildKernel, kernelFolder } from './guest-kernel.mjs'
+import { marks, pruneCache } from './guest-prune.mjs'
 import { base, cacheDirectory, duration, emptyFolder, execute, fileEntry, keyOf, main, publish, runLocked, step } from './guest-steps.mjs'
 import { requireTools, whyNotHere } from './guest-tools.mjs'
 
@@ -37,15 +38,38 @@ export function guestFolder() {
 /** Whether this checkout's guest is built. */
 export const isGuestBuilt = () => existsSync(join(guestFolder(), 'guest.json'))
 
+/** Whether an image of this checkout's recipes is built. */
+export const isImageBuilt = (reference) => existsSync(join(imageFolder(readRecipe(reference)), 'image.json'))
+
+/** Builds an image if it is missing, in a process of its own; resolves with an exit code. */
+export const ensureImage = (reference) => (isImageBuilt(reference) ? 0 : inOwnProcess(['--image', reference]))
+
 /** Builds the guest if it is missing, in a process of its own; resolves with an exit code. Whoever looks for a guest then finds this one. */
 export async function ensureGuest() {
   if (isGuestBuilt()) {
-    // Of several in the cache the newest is taken.
-    utimesSync(join(guestFolder(), 'guest.json'), new Date(), new Date())
+    touch()
     return 0
   }
+  return inOwnProcess([])
+}
+
+/** The folders that this checkout is made of, by name. */
+function wantedFolders() {
+  const images = recipeNames().map((name) => imageFolder(readRecipe(name)))
+  return [guestFolder(), kernelFolder(), ...images].map((path) => basename(path))
+}
+
+/** Says that they are in use: of several guests the newest is taken, and what was not used for long goes. */
+function touch() {
+  const now = new Date()
+  for (const file of wantedFolders().flatMap((name) => marks.map((mark) => join(cacheDirectory(), name, mark)))) {
+    if (existsSync(file)) utimesSync(file, now, now)
+  }
+}
+
+async function inOwnProcess(args) {
   const why = whyNotHere()
-  if (why === null) return runLocked(fileURLToPath(import.meta.url), [])
+  if (why === null) return runLocked(fileURLToPath(import.meta.url), args)
   console.log(`guest: ${why}`)
   return 1
 }
@@ -61,6 +85,8 @@ async function buildGuest() {
     await buildKernel()
     await buildImage('base')
     await publish(folder, fill)
+    const old = pruneCache(wantedFolders())
+    if (old.length > 0) console.log(`guest: removed from the cache, unused for a month: ${old.join(', ')}`)
   }
   console.log(`guest: ready in ${folder} (${duration((performance.now() - start) / 1000)})`)
 }

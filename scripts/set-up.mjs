@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { build } from './build.mjs'
-import { ensureGuest } from './guest.mjs'
+import { ensureGuest, ensureImage } from './guest.mjs'
 import { elapsed, root, run } from './run.mjs'
 
 /** How long apt may wait for another package manager, in seconds. */
@@ -14,6 +14,7 @@ const aptLockTimeoutSeconds = 600
 const systemTools = {
   binutils: { what: 'as and ld, which make the ROM that accelerators are tried with', present: () => onPath('as') && onPath('ld') },
   'qemu-system-x86': { what: 'QEMU, the engine that boxes run on where it is there', present: () => onPath('qemu-system-x86_64') },
+  bubblewrap: { what: 'bubblewrap, in which QEMU sees no files but its own', present: () => onPath('bwrap') },
   'qemu-utils': { what: 'qemu-img, the reference that disk images are compared with', present: () => onPath('qemu-img') && onPath('qemu-io') },
   chromium: { what: 'Chromium, in which the tests of the core run a second time', present: () => chromiumPath() !== null },
 }
@@ -21,16 +22,23 @@ const systemTools = {
 /** What every build takes. */
 const buildPackages = ['binutils']
 
+/** What machines take, beside a guest. */
+const machinePackages = ['qemu-system-x86', 'bubblewrap']
+
 /**
  * Prepares the repository. `systemPackages` names the Debian packages that are wanted and may be installed; with `guest` the guest is
- * built, too. Exits the process with 1 when the packages or the build fail; a system tool or a guest that stays missing is only reported.
+ * built, too, and those of its `images`. Exits the process with 1 when the packages or the build fail; a system tool, a guest or an image
+ * that stays missing is only reported.
  */
-export async function setUp({ systemPackages = [], guest = false } = {}) {
+export async function setUp({ systemPackages = [], guest = false, images = [] } = {}) {
   requireNode()
   await installPackages()
   await installSystemTools([...new Set([...buildPackages, ...systemPackages])])
   await buildAll()
   if (guest && (await ensureGuest()) !== 0) console.error('set-up: going on without a guest: no box will start')
+  for (const image of images) {
+    if ((await ensureImage(image)) !== 0) console.error(`set-up: going on without the image '${image}'`)
+  }
 }
 
 /** The Chromium to test in: `BOXLITE_CHROMIUM`, or the first of the usual places; null when there is none. */
@@ -46,7 +54,7 @@ export function onPath(command) {
 
 /** What boxes run on: QEMU and the guest. A failure is only reported: without QEMU they run on v86, without a guest not at all. */
 export async function setUpMachines() {
-  await installSystemTools(['qemu-system-x86'])
+  await installSystemTools(machinePackages)
   if ((await ensureGuest()) !== 0) console.error('set-up: going on without a guest: no box will start')
 }
 
@@ -125,5 +133,5 @@ export function versionOf(command, args = ['--version']) {
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   if (process.argv[2] === '--machines') await setUpMachines()
-  else await setUp({ systemPackages: Object.keys(systemTools), guest: true })
+  else await setUp({ systemPackages: Object.keys(systemTools), guest: true, images: ['python'] })
 }

@@ -2,21 +2,23 @@
 // Arguments are handed to vitest: `npm test -- test/core`.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { isGuestBuilt } from './guest.mjs'
+import { isGuestBuilt, isImageBuilt } from './guest.mjs'
 import { elapsed, run, tool } from './run.mjs'
 import { chromiumPath, onPath, setUp } from './set-up.mjs'
 
-/** What may stand in a skip's reason, and whether it is here. A test may skip only for what is not. */
+/** What may stand in a skip's reason, the first that does counts, and whether it is here. A test may skip only for what is not. */
 const excuses = [
   { word: /qemu-system|engine/i, here: () => onPath('qemu-system-x86_64') },
   { word: /qemu/i, here: () => onPath('qemu-img') && onPath('qemu-io') },
+  { word: /bubblewrap/i, here: () => onPath('bwrap') },
+  { word: /no guest image 'python'/i, here: () => isImageBuilt('python') },
   { word: /no guest/i, here: isGuestBuilt },
   { word: /chromium|browser/i, here: () => chromiumPath() !== null },
 ]
 
 /** Runs the tests and prints the totals; resolves with them. */
 export async function test(vitestArguments, { long = false } = {}) {
-  await setUp({ systemPackages: ['qemu-system-x86', 'qemu-utils', 'chromium'], guest: true })
+  await setUp({ systemPackages: ['qemu-system-x86', 'bubblewrap', 'qemu-utils', 'chromium'], guest: true, images: ['python'] })
   const start = performance.now()
   const folder = mkdtempSync(`${tmpdir()}/boxlite-test-`)
   const file = `${folder}/report.json`
@@ -32,7 +34,7 @@ export async function test(vitestArguments, { long = false } = {}) {
   for (const { name, reason } of totals.skips) {
     console.log(`skipped: ${name}: ${reason ?? 'no reason given'}`)
     if (reason === null) blame(totals, `skipped without a reason: ${name}`)
-    else if (excuses.some(({ word, here }) => word.test(reason) && here())) blame(totals, `skipped although what it needs is here: ${name}`)
+    else if (excuses.find(({ word }) => word.test(reason))?.here()) blame(totals, `skipped although what it needs is here: ${name}`)
   }
   if (code !== 0 && totals.failed === 0) blame(totals, `vitest ended with exit code ${code}`)
   for (const failure of totals.failures) console.log(`failed: ${failure}`)

@@ -2,13 +2,16 @@
 
 import { checkOptionNames, settingsOf, type BoxSettings } from './box-settings.ts'
 import { Box } from './box.ts'
-import { openDiskSource, type CopyOptions, type DiskSource, type OpenSource } from './disk-source.ts'
+import { openDiskSource, type CopyProgress, type CopyOptions, type DiskSource, type OpenSource } from './disk-source.ts'
 import { BoxLiteError, isBoxLiteError } from './error.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { HomeImage, ImageOptions, Images } from './images.ts'
 import { checkCapabilities } from './machine/chosen-engine.ts'
 
-export interface CreateOptions extends BoxSettings, CopyOptions {
+/** How far the making of a box is: its disk is copied, after its image was built where that was not yet. */
+export type CreateProgress = CopyProgress | { readonly stage: 'build'; /** What is done just now. */ readonly step: string }
+
+export interface CreateOptions extends BoxSettings, Omit<CopyOptions, 'onProgress'> {
   /** Unique among the boxes of the home. A box needs none. */
   readonly name?: string
   /** What the disk starts as, instead of an image; it is copied. With neither the disk is empty. */
@@ -18,6 +21,7 @@ export interface CreateOptions extends BoxSettings, CopyOptions {
    * image's own size where that is more.
    */
   readonly diskSizeGb?: number
+  readonly onProgress?: (progress: CreateProgress) => void
 }
 
 const DEFAULT_GB = 10
@@ -35,7 +39,7 @@ export async function createBox(home: HomeAccess, images: Images, options: Creat
   await checkWanted(home, settings)
   const { host } = home
   const boxId = host.newId()
-  const image = settings.image === undefined ? null : await images.bring(settings.image, imageCopying(copying))
+  const image = settings.image === undefined ? null : await images.bring(settings.image, imageOptions(copying))
   const source = disk === undefined ? null : await openDiskSource(host, disk, copying.signal)
   try {
     const base = `${host.newId()}.qcow2`
@@ -72,11 +76,12 @@ async function checkWanted(home: HomeAccess, { cpus, memoryMib, detach }: BoxSet
   }
 }
 
-/** The progress of an image that comes in, told as that of any copy. */
-function imageCopying({ signal, onProgress }: CopyOptions): ImageOptions {
+/** The progress of an image, told as that of the box. */
+function imageOptions({ signal, onProgress }: Pick<CreateOptions, 'signal' | 'onProgress'>): ImageOptions {
   return {
     ...(signal === undefined ? {} : { signal }),
-    onProgress: ({ done, total }) => onProgress?.({ stage: 'copy', doneBytes: done, totalBytes: total ?? done }),
+    onProgress: ({ stage, step, done, total }) =>
+      onProgress?.(stage === 'build' ? { stage, step: step ?? '' } : { stage, doneBytes: done, totalBytes: total ?? done }),
   }
 }
 

@@ -85,7 +85,10 @@ export class Images {
     await this.#home.during(() => this.#home.run({ kind: 'image.remove', imageId: record.id }))
   }
 
-  /** Brings an image that comes with the guest into the home; nothing where it is there. `not_found` where there is none of the name. */
+  /**
+   * Brings an image of the guest into the home, and builds it first where that was not done yet; nothing where it is there. `not_found` where
+   * there is none of the name, `engine_unavailable` for one that cannot be built here.
+   */
   async add(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
     return this.#home.during(() => this.bring(reference, options))
   }
@@ -120,7 +123,7 @@ export class Images {
     })
   }
 
-  /** The image of a name or a digest, brought into the home where that has to be. */
+  /** The image of a name or a digest, brought into the home where that has to be, and built where it never was. */
   async bring(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
     const guest = await this.#guestOrNull()
     // What the guest calls so is meant, also where the home has an older one of the name.
@@ -129,6 +132,7 @@ export class Images {
     const record = await this.#find(reference)
     if (record !== null) return imageOf(record)
     if (guest === null) await this.#home.guest()
+    if (guest?.build !== undefined && guest.references.includes(reference)) return this.#bringOnce(await guest.build(reference, options), options)
     throw imageNotFound(reference, guest?.references ?? [])
   }
 

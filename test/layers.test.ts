@@ -223,6 +223,7 @@ describe('the exported names', () => {
       'CopyReport',
       'CopySource',
       'CreateOptions',
+      'CreateProgress',
       'DiskFormat',
       'DiskSource',
       'Engine',

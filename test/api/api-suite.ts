@@ -2,23 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findGuest } from '../../hosts/node/guest-assets.ts'
-import { BoxLite, isBoxLiteError, type Box, type EngineName } from '../../hosts/node/index.ts'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { BoxLite, type Box, type EngineName } from '../../hosts/node/index.ts'
+import { describeWhere } from '../describe-where.ts'
 
 /** Small enough to start quickly, large enough for both engines. */
 export const SMALL = { image: 'base', memoryMib: 128, diskSizeGb: 0.25 } as const
-
-/** Why there is nothing to start here; null: there is. */
-export async function whyNoGuest(): Promise<string | null> {
-  try {
-    await findGuest()
-    return null
-  } catch (error) {
-    if (isBoxLiteError(error, 'engine_unavailable')) return error.message
-    throw error
-  }
-}
 
 export async function textOf(box: Box, path: string): Promise<string> {
   return (await box.exec('cat', [path]).orThrow()).stdout
@@ -33,7 +22,7 @@ async function* of(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
 }
 
 export function describeApi(engine: EngineName, whyNot: string | null): void {
-  describe.skipIf(whyNot !== null)(`the public API on ${engine}${whyNot === null ? '' : ` (${whyNot})`}`, () => {
+  describeWhere(whyNot, `the public API on ${engine}`, () => {
     let directory: string
     let lite: BoxLite
     let box: Box

@@ -6,16 +6,10 @@ import { BoxLite, type EngineName } from '../../hosts/node/index.ts'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { createV86Engine } from '../../hosts/node/v86/engine.ts'
 import type { Box } from '../../src/box.ts'
-import type { Engine } from '../../src/engine.ts'
-import { SMALL, whyNoGuest } from './api-suite.ts'
+import { SMALL } from './api-suite.ts'
 import { execSuite, type Opened } from './exec-suite.ts'
 import { filesSuite } from './files-suite.ts'
-
-/** Why there can be no box on an engine; null: there can. */
-async function refusal(engine: Engine): Promise<string | null> {
-  const { accelerator, refused } = await engine.probe()
-  return (await whyNoGuest()) ?? (accelerator === null ? refused.map(({ reason }) => reason).join(' ') : null)
-}
+import { whyNoBox } from './why-no-box.ts'
 
 /** A running box, in a home of its own. */
 const opener = (engine: EngineName) => async (): Promise<Opened<Box>> => {
@@ -33,7 +27,7 @@ const opener = (engine: EngineName) => async (): Promise<Opened<Box>> => {
 }
 
 for (const engine of [new QemuEngine(), createV86Engine()]) {
-  const why = await refusal(engine)
+  const why = await whyNoBox(engine)
   execSuite(engine.name, opener(engine.name), why)
   filesSuite(engine.name, opener(engine.name), why)
 }

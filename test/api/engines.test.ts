@@ -2,27 +2,21 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { createV86Engine } from '../../hosts/node/v86/engine.ts'
 import { BoxLite, type EngineName } from '../../hosts/node/index.ts'
-import { describeApi, put, SMALL, textOf, whyNoGuest } from './api-suite.ts'
+import { describeWhere } from '../describe-where.ts'
+import { describeApi, put, SMALL, textOf } from './api-suite.ts'
+import { whyNoBox } from './why-no-box.ts'
 
-const noGuest = await whyNoGuest()
-
-/** Why an engine does not work here; null: it does. */
-async function whyNot(engine: QemuEngine | ReturnType<typeof createV86Engine>): Promise<string | null> {
-  const { accelerator, refused } = await engine.probe()
-  return accelerator === null ? refused.map(({ reason }) => reason).join(' ') : null
-}
-
-const noQemu = noGuest ?? (await whyNot(new QemuEngine()))
-const noV86 = noGuest ?? (await whyNot(createV86Engine()))
+const noQemu = await whyNoBox(new QemuEngine())
+const noV86 = await whyNoBox(createV86Engine())
 
 describeApi('qemu', noQemu)
 describeApi('v86', noV86)
 
-describe.skipIf(noQemu !== null || noV86 !== null)(`boxes on two engines${noQemu ?? noV86 ?? ''}`, () => {
+describeWhere(noQemu ?? noV86, 'boxes on two engines', () => {
   let directory: string
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'boxlite-engines-'))
@@ -66,7 +60,7 @@ describe.skipIf(noQemu !== null || noV86 !== null)(`boxes on two engines${noQemu
   })
 })
 
-describe.skipIf(noQemu !== null)(`a detached machine of QEMU${noQemu ?? ''}`, () => {
+describeWhere(noQemu, 'a detached machine of QEMU', () => {
   it('goes on when its home is closed, and is found, snapshotted and stopped by whoever opens it next', async () => {
     const homeDir = await mkdtemp(join(tmpdir(), 'boxlite-detached-'))
     try {

@@ -2,6 +2,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { BoxLite } from '../../src/boxlite.ts'
 import { CodeBox } from '../../src/code-box.ts'
+import type { CreateProgress } from '../../src/create-box.ts'
+import type { Guest } from '../../src/guest.ts'
 import { runIn } from '../../src/run.ts'
 import { ModelWorld } from './model-host.ts'
 
@@ -98,6 +100,26 @@ describe('images', () => {
     await expect(box.start()).rejects.toMatchObject({ code: 'engine_unavailable' })
     world.guest = guest
     await box.start()
+  })
+
+  it('of a recipe are built when the first box of them is made, once, with the steps told', async () => {
+    const model = await world.guest!()
+    let builds = 0
+    const build: Guest['build'] = async (reference, { onProgress }) => {
+      builds++
+      onProgress?.({ stage: 'build', step: 'making the image', done: 0, total: null })
+      return { ...model.image('base')!, reference }
+    }
+    world.guest = async () => ({ ...model, references: ['base', 'python'], build })
+    const code = new CodeBox(never, { lite })
+    await code.run('1')
+    const told: CreateProgress[] = []
+    const box = await lite.create({ image: 'python', onProgress: (progress) => told.push(progress) })
+    expect([builds, (await box.info()).image, told]).toEqual([1, 'python', []])
+    await lite.images.remove('python')
+    await lite.create({ image: 'python', onProgress: (progress) => told.push(progress) })
+    expect(told[0]).toEqual({ stage: 'build', step: 'making the image' })
+    await expect(lite.create({ image: 'ruby' })).rejects.toMatchObject({ code: 'not_found' })
   })
 
   it('whose bytes are not what their checksum says do not come in', async () => {

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { guestCache } from '../../hosts/node/guest-assets.ts'
-import { whyNoGuest } from '../api/api-suite.ts'
+import { whyNoBox, whyNoGuest } from '../api/why-no-box.ts'
+import { describeWhere } from '../describe-where.ts'
 import { environment, mainPath, runCli, startCli, temporaryDirectory, type Ran, type RunOptions } from './run-cli.ts'
 
 const noGuest = await whyNoGuest()
-const noQemu = noGuest ?? ((await new QemuEngine().probe()).accelerator === null ? 'QEMU does not work here' : null)
+const noQemu = await whyNoBox(new QemuEngine())
 const guest = { BOXLITE_GUEST_CACHE: guestCache(), ...(process.env['BOXLITE_GUEST'] && { BOXLITE_GUEST: process.env['BOXLITE_GUEST'] }) }
 const cwd = temporaryDirectory()
 
@@ -37,7 +38,7 @@ describe('commands on boxes without a machine', () => {
   })
 })
 
-describe.skipIf(noQemu !== null)(`commands on boxes that run on QEMU${noQemu ?? ''}`, () => {
+describeWhere(noQemu, 'commands on boxes that run on QEMU', () => {
   it('leave the machine running for the next command, and give its exit codes', async () => {
     expect((await run(['create', 'dev', '--image=base', '--memory=128M', '--size=256M', '-e', 'A=1'])).code).toBe(0)
     expect(await run(['start', 'dev'])).toMatchObject({ code: 0, err: '' })
@@ -67,7 +68,8 @@ describe.skipIf(noQemu !== null)(`commands on boxes that run on QEMU${noQemu ?? 
     expect(out).toBe('ready\ncaught\n')
   })
 
-  it.skipIf(!existsSync('/usr/bin/script'))('give a command their terminal, with its size, and take its exit code', async () => {
+  it('give a command their terminal, with its size, and take its exit code', async (context) => {
+    if (!existsSync('/usr/bin/script')) return context.skip('there is no script(1) on this machine')
     const line = `stty cols 91 rows 17; exec ${process.execPath} ${mainPath} exec -t dev sh -c "stty size; exit 6"`
     const env = environment({ BOXLITE_HOME: join(cwd, 'home'), ...guest })
     const ran = await new Promise<{ code: number | null; out: string }>((resolve, reject) => {
@@ -99,7 +101,7 @@ describe.skipIf(noQemu !== null)(`commands on boxes that run on QEMU${noQemu ?? 
   })
 })
 
-describe.skipIf(noGuest !== null)(`commands on v86${noGuest ?? ''}`, () => {
+describeWhere(noGuest, 'commands on v86', () => {
   it('run a command in a fresh box, and leave nothing', async () => {
     const ran = await run(['run', '--engine=v86', '--memory=128M', '--size=256M', 'sh', '-c', 'cat; exit 4'], { input: 'in and out' })
     expect(ran).toMatchObject({ out: 'in and out', code: 4 })

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { findGuest } from '../../hosts/node/guest-assets.ts'
 import { openNodeStore } from '../../hosts/node/home.ts'
 import { createV86Engine } from '../../hosts/node/v86/engine.ts'
@@ -14,7 +14,8 @@ import { Disk } from '../../src/disk/disk.ts'
 import type { Machine, MachineSpec } from '../../src/engine.ts'
 import { startExec } from '../../src/exec/exec.ts'
 import type { Store } from '../../src/host.ts'
-import { whyNoGuest } from '../api/api-suite.ts'
+import { whyNoGuest } from '../api/why-no-box.ts'
+import { describeWhere } from '../describe-where.ts'
 import { newLayerId } from './disk-guest.ts'
 
 const noGuest = await whyNoGuest()
@@ -22,7 +23,7 @@ const DISK_BYTES = 512 * 2 ** 20
 /** Within which an agent answers: a loaded machine boots for long. */
 const BOOT_MS = 120_000
 
-describe.skipIf(noGuest !== null)(`the v86 engine with the real guest${noGuest === null ? '' : ` (${noGuest})`}`, () => {
+describeWhere(noGuest, 'the v86 engine with the real guest', () => {
   const engine = createV86Engine()
   let directory: string
   let store: Store

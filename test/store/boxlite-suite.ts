@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { BoxHost } from '../../src/box-host.ts'
 import { BoxLite } from '../../src/boxlite.ts'
 import type { Box } from '../../src/box.ts'
+import type { CreateProgress } from '../../src/create-box.ts'
 import { isBoxLiteError, type ErrorCode } from '../../src/error.ts'
 import type { Store } from '../../src/host.ts'
 import { createImage } from '../../src/disk/create.ts'
@@ -238,12 +239,12 @@ export function describeBoxLite(name: string, make: () => Promise<HostUnderTest>
       const bytes = new Uint8Array(3 * MIB)
       bytes.set(new TextEncoder().encode('hello'), 2 * MIB)
       const file = rawFile(bytes)
-      const seen: number[] = []
-      const box = await lite.create({ disk: { file }, onProgress: ({ doneBytes }) => seen.push(doneBytes) })
+      const seen: CreateProgress[] = []
+      const box = await lite.create({ disk: { file }, onProgress: (told) => seen.push(told) })
       await file.write(new Uint8Array(5), 2 * MIB)
       expect(await look(box, 2 * MIB, 6)).toBe('hello.')
       expect((await box.info()).disk).toMatchObject({ virtualSizeBytes: 3 * MIB, layerCount: 2 })
-      expect(seen.at(-1)).toBe(3 * MIB)
+      expect(seen.at(-1)).toEqual({ stage: 'copy', doneBytes: 3 * MIB, totalBytes: 3 * MIB })
       await file.close()
     })
 

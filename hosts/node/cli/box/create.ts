@@ -5,6 +5,7 @@ import { usageError } from '../usage-error.ts'
 import { engineOf, engineOption, settingOptions, settingsFrom } from '../machine/options.ts'
 import { describeBox } from './describe-box.ts'
 import { homeOption, newBoxName } from './options.ts'
+import { showCreation } from './show-creation.ts'
 import { withHome } from './with-box.ts'
 
 const path = 'create'
@@ -25,7 +26,7 @@ export const boxCreate = defineCommand({
     size: {
       type: 'string',
       value: 'SIZE',
-      help: 'the size of the disk, rounded up to 512 bytes (default: that of the file; 1G of an image; 10G of an empty one)',
+      help: 'the size of the disk, rounded up to 512 bytes (default: that of the file; else 10G)',
     },
     ...settingOptions,
     ...engineOption,
@@ -38,7 +39,7 @@ export const boxCreate = defineCommand({
     const name = newBoxName(operand, options.name, path)
     if (format !== null && disk === undefined) throw usageError('--format needs --disk', path)
     const settings = settingsFrom(options, path)
-    const progress = terminal.progress('Copying the disk')
+    const progress = terminal.progress('Making the disk')
     const info = await withHome(terminal, { home: options.home, ...engineOf(options.engine, path) }, async (lite) => {
       const box = await lite.create({
         ...settings,
@@ -46,7 +47,7 @@ export const boxCreate = defineCommand({
         ...(disk === undefined ? {} : { disk: { path: disk, ...(format === null ? {} : { format }) } }),
         ...(size === undefined ? {} : { diskSizeGb: wholeSectors(parseSize(size, '--size', path), '--size', path) / GIB }),
         signal: terminal.signal,
-        onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
+        onProgress: (told) => showCreation(progress, told),
       })
       return await box.info()
     }).finally(() => progress.end())

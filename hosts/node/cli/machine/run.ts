@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts'
 import { homeOption } from '../box/options.ts'
+import { showCreation } from '../box/show-creation.ts'
 import { withHome } from '../box/with-box.ts'
 import { parseSize, wholeSectors } from '../size.ts'
 import { attach, inputOf } from './attach.ts'
@@ -16,7 +17,7 @@ export const boxRun = defineCommand({
   operands: ['COMMAND...'],
   options: {
     tty: { type: 'boolean', short: 't', help: 'give the command this terminal' },
-    size: { type: 'string', value: 'SIZE', help: 'the size of the disk (default: 1G, or that of the image)' },
+    size: { type: 'string', value: 'SIZE', help: 'the size of the disk (default: 10G)' },
     ...settingOptions,
     ...engineOption,
     ...homeOption,
@@ -37,7 +38,7 @@ export const boxRun = defineCommand({
           ...diskSizeGb,
           autoRemove: true,
           signal,
-          onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
+          onProgress: (told) => showCreation(progress, told),
         })
         .catch((error: unknown) => {
           progress.end()
