@@ -37,7 +37,7 @@ export default defineConfig({
       {
         envPrefix,
         // Named, because a dependency that is found only in the middle of a run reloads the page under the tests.
-        optimizeDeps: { include: ['fast-check', 'fzstd'] },
+        optimizeDeps: { include: ['fast-check', 'fzstd', 'idb'] },
         test: {
           name: 'chromium',
           // Tests of the core and of src/ that need no Node; the same files run in both projects.

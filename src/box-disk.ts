@@ -81,7 +81,7 @@ export function openLiveDisk(home: HomeAccess, boxId: string, { writable = true 
     try {
       const { record } = await home.run({ kind: 'recover', boxId }, { held: [{ scope: { kind: 'box', id: boxId }, held: lock }] })
       if (record.machine !== null) throw isRunning(boxId)
-      const { chain, file } = await inHome(home, () => openTop(home, record.live, writable))
+      const { chain, file } = await inHome(home, () => openTop(home, record.live, writable, [lock]))
       return keepOpen(home, boxId, chain, file, lock)
     } catch (error) {
       await lock.release()
@@ -96,7 +96,7 @@ function isRunning(boxId: string): BoxLiteError {
 
 /** Opens the disk that ends in a frozen layer, for reading. It stays readable whatever becomes of the box. */
 export async function openFrozenDisk(home: HomeAccess, findLayer: () => Promise<string>): Promise<BoxDisk> {
-  const { chain } = await home.during(() => inHome(home, async () => openTop(home, await findLayer(), false)))
+  const { chain } = await home.during(() => inHome(home, async () => openTop(home, await findLayer(), false, [])))
   return new BoxDisk(chain.disk, () => chain.close())
 }
 
@@ -110,11 +110,16 @@ export async function inHome<T>(home: HomeAccess, work: () => Promise<T>): Promi
   }
 }
 
-async function openTop(home: HomeAccess, layer: string, writable: boolean): Promise<{ chain: OpenChain; file: LayerFile | null }> {
+async function openTop(
+  home: HomeAccess,
+  layer: string,
+  writable: boolean,
+  held: readonly Held[],
+): Promise<{ chain: OpenChain; file: LayerFile | null }> {
   const chains = new LayerChains(home.store, home.host.codec)
   if (!writable) return { chain: await chains.open(layer), file: null }
   const { below } = await chains.facts(layer)
-  const file = await home.store.openLayer(layer, 'write')
+  const file = await home.store.openLayer(layer, 'write', held)
   try {
     return { chain: await chains.openNew(layer, file, below), file }
   } catch (error) {

@@ -42,7 +42,7 @@ export interface LayerFile {
   read(target: Uint8Array, offset: number): Promise<number>
   /** Like `read`, into several places one after the other. Absent where the host has no one call for it. */
   readv?(targets: readonly Uint8Array[], offset: number): Promise<number>
-  /** Writes all of `source` at `offset`, extending the file where needed. Not durable before `sync`. */
+  /** Writes all of `source` at `offset`, extending the file where needed. Before `sync` it is not durable, and others may not see it. */
   write(source: Uint8Array, offset: number): Promise<void>
   /** Sets the length; new bytes read as zeros and take no space where the host can help it. */
   truncate(length: number): Promise<void>
@@ -90,9 +90,13 @@ export interface Store {
   /** Removes a record durably; the same conditions as `commitRecord`. */
   removeRecord(kind: RecordKind, id: string, expected: Uint8Array, held: readonly Held[]): Promise<void>
 
-  /** Creates a layer file exclusively under its name (`<layerId>.qcow2`, `<layerId>.raw` or a temporary name). */
-  createLayer(name: string): Promise<LayerFile>
-  openLayer(name: string, mode: 'read' | 'write'): Promise<LayerFile>
+  /**
+   * Creates a layer file exclusively under its name (`<layerId>.qcow2`, `<layerId>.raw` or a temporary name). `held`: locks for whose
+   * owner it is written; where a host's locks can be taken from their owner, its writes reject with `busy` then.
+   */
+  createLayer(name: string, held?: readonly Held[]): Promise<LayerFile>
+  /** Opens a layer file; `held` as in `createLayer`. */
+  openLayer(name: string, mode: 'read' | 'write', held?: readonly Held[]): Promise<LayerFile>
   /** The first `lengthBytes` of a layer (fewer where it is shorter) and its length: what its header says, in one call. */
   readLayerHead(name: string, lengthBytes: number): Promise<FileHead>
   /** Renames a synced temporary layer over `name`, replacing what was there. Durable after `syncDirectory('layers')`. */

@@ -64,7 +64,7 @@ class Run {
     this.#core = core
     this.#operation = operation
     this.#host = host
-    this.#layers = new LayerFiles(operation, host)
+    this.#layers = new LayerFiles(operation, host, () => this.#heldLocks())
   }
 
   async toEnd(): Promise<Outcome> {

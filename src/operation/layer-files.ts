@@ -1,7 +1,7 @@
 // The layer files of a running operation. One that it creates stays open from its creation to its sync.
 
 import { BoxLiteError } from '../error.ts'
-import type { Directory, LayerFile } from '../host.ts'
+import type { Directory, Held, LayerFile } from '../host.ts'
 import { HeadOf } from './abi.ts'
 import type { Operation } from './operation.ts'
 import type { PerformHost } from './perform-host.ts'
@@ -10,11 +10,14 @@ import type { MessageReader, MessageWriter } from './wire.ts'
 export class LayerFiles {
   readonly #operation: Operation
   readonly #host: PerformHost
+  readonly #held: () => readonly Held[]
   readonly #created = new Map<string, LayerFile>()
 
-  constructor(operation: Operation, host: PerformHost) {
+  /** `held`: the locks that the operation has by now. */
+  constructor(operation: Operation, host: PerformHost, held: () => readonly Held[]) {
     this.#operation = operation
     this.#host = host
+    this.#held = held
   }
 
   /** Answers the file's length and its first bytes. What is known of the layer (`HeadOf`) says whether they may be, and are, remembered. */
@@ -30,7 +33,7 @@ export class LayerFiles {
   }
 
   async create(name: string): Promise<void> {
-    this.#created.set(name, await this.#host.store.createLayer(name))
+    this.#created.set(name, await this.#host.store.createLayer(name, this.#held()))
   }
 
   /** Writes the segments of a new image and sets its length. */
@@ -65,7 +68,7 @@ export class LayerFiles {
 
   /** Makes a layer durable, and closes it. */
   async sync(name: string): Promise<void> {
-    const file = this.#created.get(name) ?? (await this.#host.store.openLayer(name, 'write'))
+    const file = this.#created.get(name) ?? (await this.#host.store.openLayer(name, 'write', this.#held()))
     this.#created.delete(name)
     try {
       await file.sync()

@@ -125,6 +125,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       it('gives the head of a layer with its length', async () => {
         const file = await store.createLayer(layer)
         await file.write(bytes('header and more'), 0)
+        await file.sync()
         const head = await other.readLayerHead(layer, 6)
         expect([text(head.bytes), head.fileBytes]).toEqual(['header', 15])
         expect(text((await other.readLayerHead(layer, 1000)).bytes)).toBe('header and more')

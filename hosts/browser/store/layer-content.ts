@@ -1,0 +1,214 @@
+// The bytes of a layer's file, shared by all who have it open here: pages in memory over chunks in the database.
+//
+// Writes stay in memory until a sync, or until there are many. They go to the database all at once, in one transaction: so
+// what the database holds is always what the file was at some moment, and writes need no order among themselves.
+
+import { BlockIndex, type BlockParts } from './block-index.ts'
+import type { Database, Fence } from './database.ts'
+import type { PageCache } from './page-cache.ts'
+import { readBlock } from './read-block.ts'
+import { BLOCK_BYTES, BLOCK_PAGES, PAGE_BYTES, type LayerRow } from './schema.ts'
+import { writePages } from './write-pages.ts'
+
+/** So many changed pages are written without waiting for a sync: 4 MiB. Writers wait at twice as many. */
+const SPILL_PAGES = 256
+
+export class LayerContent {
+  readonly file: number
+  readonly name: string
+  /** What has to hold whenever something is written. */
+  fences: readonly Fence[] = []
+  #lengthBytes: number
+  readonly #database: Database
+  readonly #cache: PageCache
+  readonly #index: BlockIndex
+  #isNew: boolean
+  /** Whether the row is other than the database has it. */
+  #isRowChanged: boolean
+  #changed = new Set<number>()
+  #flight: Promise<void> | null = null
+  #failure: { readonly error: unknown } | null = null
+  #lastReadEnd = -1
+
+  constructor(database: Database, cache: PageCache, file: number, row: LayerRow, isEmpty: boolean) {
+    this.#database = database
+    this.#cache = cache
+    this.file = file
+    this.name = row.name ?? ''
+    this.#lengthBytes = row.lengthBytes
+    this.#isNew = row.state === 'new'
+    this.#isRowChanged = this.#isNew
+    this.#index = new BlockIndex(database, file, isEmpty)
+  }
+
+  get lengthBytes(): number {
+    return this.#lengthBytes
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<number> {
+    const length = Math.max(0, Math.min(target.length, this.#lengthBytes - offset))
+    const isSequential = offset === this.#lastReadEnd
+    this.#lastReadEnd = offset + length
+    for (const part of pagesOf(offset, length)) {
+      const bytes = await this.#page(part.page, isSequential)
+      const into = target.subarray(part.at, part.at + part.length)
+      if (bytes === null) into.fill(0)
+      else into.set(bytes.subarray(part.start, part.start + part.length))
+    }
+    return length
+  }
+
+  async write(source: Uint8Array, offset: number): Promise<void> {
+    this.#check()
+    for (const part of pagesOf(offset, source.length)) {
+      // Known before it changes, so that a flush need not wait for anything.
+      await this.#index.parts(blockOf(part.page))
+      const bytes = source.subarray(part.at, part.at + part.length)
+      if (part.length === PAGE_BYTES) this.#change(part.page, bytes.slice())
+      else await this.#writeInto(part.page, bytes, part.start)
+      if (offset + part.at + part.length > this.#lengthBytes) this.#setLength(offset + part.at + part.length)
+    }
+    await this.#spill()
+  }
+
+  async truncate(length: number): Promise<void> {
+    this.#check()
+    await this.#clear(length, this.#lengthBytes - length)
+    if (length !== this.#lengthBytes) this.#setLength(length)
+  }
+
+  async punchHole(offset: number, length: number): Promise<void> {
+    this.#check()
+    await this.#clear(offset, Math.min(length, this.#lengthBytes - offset))
+  }
+
+  /** Resolves when everything that was written before is durable. */
+  async sync(): Promise<void> {
+    this.#check()
+    while (this.#flight !== null) await this.#flight
+    this.#check()
+    if (this.#changed.size > 0 || this.#isRowChanged) await this.#flush('kept')
+  }
+
+  /** Lets go of memory; what was not synced is given up. */
+  drop(): void {
+    this.#cache.forget(this.file)
+  }
+
+  #check(): void {
+    if (this.#failure !== null) throw this.#failure.error
+  }
+
+  #setLength(length: number): void {
+    this.#lengthBytes = length
+    this.#isRowChanged = true
+  }
+
+  async #page(page: number, isSequential: boolean): Promise<Uint8Array<ArrayBuffer> | null> {
+    for (;;) {
+      const found = this.#cache.get(this.file, page)
+      if (found !== undefined) return found.bytes
+      const parts = this.#index.known(blockOf(page)) ?? (await this.#index.parts(blockOf(page)))
+      if (!holds(parts, page)) return null
+      await this.#load(page, isSequential)
+    }
+  }
+
+  /** Brings a page into memory, and with it what is likely to be wanted next. */
+  async #load(page: number, isSequential: boolean): Promise<void> {
+    const first = page % BLOCK_PAGES
+    const last = isSequential ? BLOCK_PAGES - 1 : first
+    for (const [index, bytes] of await readBlock(this.#database, this.name, this.file, blockOf(page), first, last)) {
+      const at = blockOf(page) * BLOCK_PAGES + index
+      if (!this.#cache.has(this.file, at)) this.#cache.put(this.file, at, bytes)
+    }
+  }
+
+  async #writeInto(page: number, source: Uint8Array, start: number): Promise<void> {
+    const before = await this.#page(page, false)
+    const bytes = this.#cache.get(this.file, page)?.bytes ?? before ?? new Uint8Array(PAGE_BYTES)
+    bytes.set(source, start)
+    this.#change(page, bytes)
+  }
+
+  #change(page: number, bytes: Uint8Array<ArrayBuffer> | null): void {
+    const cached = this.#cache.get(this.file, page) ?? this.#cache.put(this.file, page, bytes)
+    cached.bytes = bytes
+    if (this.#changed.has(page)) return
+    this.#changed.add(page)
+    cached.pins++
+  }
+
+  /** Makes a range read as zeros. What is not there is not looked at. */
+  async #clear(offset: number, length: number): Promise<void> {
+    for (let at = offset; at < offset + length; ) {
+      const block = Math.floor(at / BLOCK_BYTES)
+      const end = Math.min(offset + length, (block + 1) * BLOCK_BYTES)
+      const parts = await this.#index.parts(block)
+      for (const part of pagesOf(at, end - at)) {
+        const cached = this.#cache.get(this.file, part.page)
+        if (cached === undefined ? !holds(parts, part.page) : cached.bytes === null) continue
+        if (part.length === PAGE_BYTES) this.#change(part.page, null)
+        else await this.#writeInto(part.page, new Uint8Array(part.length), part.start)
+      }
+      at = end
+    }
+  }
+
+  async #spill(): Promise<void> {
+    while (this.#flight !== null && this.#changed.size >= SPILL_PAGES) await this.#flight
+    this.#check()
+    if (this.#changed.size < SPILL_PAGES) return
+    // Whoever writes next, or syncs, is told where it fails.
+    this.#flush(this.#isNew ? 'new' : 'kept').catch(() => undefined)
+  }
+
+  #flush(state: LayerRow['state']): Promise<void> {
+    const flight = this.#commit(state)
+    this.#flight = flight
+      .catch(() => undefined)
+      .then(() => {
+        this.#flight = null
+      })
+    return flight
+  }
+
+  async #commit(state: LayerRow['state']): Promise<void> {
+    let pages: ReadonlySet<number> = new Set()
+    try {
+      await this.#database.write(`write the layer ${this.name}`, ['layers', 'chunks'], this.fences, async (transaction) => {
+        // Taken in the step in which the requests are made: what is written now belongs to one moment.
+        pages = this.#changed
+        this.#changed = new Set()
+        this.#isNew = this.#isRowChanged = state === 'new'
+        await Promise.all([
+          transaction.objectStore('layers').put({ name: this.name, lengthBytes: this.#lengthBytes, state }, this.file),
+          writePages(transaction.objectStore('chunks'), this.file, pages, this.#cache, this.#index),
+        ])
+      })
+    } catch (error) {
+      // The pages stay in memory, so that what is read is what was written; the database has what it had before.
+      this.#failure = { error }
+      this.#index.clear()
+      throw error
+    }
+    for (const page of pages) this.#cache.get(this.file, page)!.pins--
+  }
+}
+
+const blockOf = (page: number): number => Math.floor(page / BLOCK_PAGES)
+
+function holds(parts: BlockParts, page: number): boolean {
+  return parts.whole || parts.pages.has(page % BLOCK_PAGES)
+}
+
+/** Cuts a range at page boundaries: `at` counts from the range's start, `start` from the page's. */
+function* pagesOf(offset: number, length: number): Generator<{ page: number; start: number; at: number; length: number }> {
+  for (let at = 0; at < length; ) {
+    const page = Math.floor((offset + at) / PAGE_BYTES)
+    const start = offset + at - page * PAGE_BYTES
+    const size = Math.min(PAGE_BYTES - start, length - at)
+    yield { page, start, at, length: size }
+    at += size
+  }
+}

@@ -1,0 +1,59 @@
+// The pages of open files that are in memory, the least used going first. A page with bytes that the database does not have yet stays.
+
+/** Most pages in memory, of all files of a store: 32 MiB. */
+const CACHE_PAGES = 2048
+
+export interface Page {
+  /** Null: zeros. */
+  bytes: Uint8Array<ArrayBuffer> | null
+  /** How often it is on its way to the database, or about to be. */
+  pins: number
+}
+
+const keyOf = (file: number, page: number): number => file * 2 ** 32 + page
+
+export class PageCache {
+  readonly #pages = new Map<number, Page>()
+  readonly #limit: number
+
+  constructor(limit: number = CACHE_PAGES) {
+    this.#limit = limit
+  }
+
+  get(file: number, page: number): Page | undefined {
+    const key = keyOf(file, page)
+    const found = this.#pages.get(key)
+    if (found === undefined) return undefined
+    this.#pages.delete(key)
+    this.#pages.set(key, found)
+    return found
+  }
+
+  has(file: number, page: number): boolean {
+    return this.#pages.has(keyOf(file, page))
+  }
+
+  /** Adds a page, and lets others go where there are too many. */
+  put(file: number, page: number, bytes: Page['bytes']): Page {
+    const added: Page = { bytes, pins: 0 }
+    this.#pages.set(keyOf(file, page), added)
+    if (this.#pages.size > this.#limit) this.#shrink()
+    return added
+  }
+
+  /** Drops what is left of a file that nobody has open any more. */
+  forget(file: number): void {
+    for (const key of this.#pages.keys()) if (Math.floor(key / 2 ** 32) === file) this.#pages.delete(key)
+  }
+
+  #shrink(): void {
+    // One pass frees some, so that a full cache is not walked for every page.
+    let surplus = this.#pages.size - Math.floor(this.#limit * 0.95)
+    for (const [key, page] of this.#pages) {
+      if (surplus <= 0) return
+      if (page.pins > 0) continue
+      this.#pages.delete(key)
+      surplus--
+    }
+  }
+}
