@@ -298,4 +298,9 @@ describe('the exported names', () => {
       'writeArchiveFile',
     ])
   })
+
+  it('of boxlite/terminal are pinned', () => {
+    const names = exportedNames(readFileSync(join(root, 'src/terminal.ts'), 'utf8'))
+    expect(names).toEqual(['AttachOptions', 'AttachedTerminal', 'Disposer', 'TerminalLike', 'attachTerminal'])
+  })
 })
