@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { playwright } from '@vitest/browser-playwright'
+import { serveGuest } from './test/browser/serve-guest.ts'
 
 // scripts/test.mjs finds it; alone, vitest takes Debian's.
 const chromium = process.env['BOXLITE_CHROMIUM'] || '/usr/bin/chromium'
@@ -38,6 +39,7 @@ export default defineConfig({
         envPrefix,
         // Named, because a dependency that is found only in the middle of a run reloads the page under the tests.
         optimizeDeps: { include: ['fast-check', 'fzstd', 'idb'] },
+        plugins: [serveGuest()],
         test: {
           name: 'chromium',
           // Tests of the core and of src/ that need no Node; the same files run in both projects.

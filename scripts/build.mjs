@@ -1,4 +1,4 @@
-// `npm run build`: the core, the probe ROM, TypeScript, then the command. What an earlier build left of a source that is gone
+// `npm run build`: the core, the probe ROM, the worker of pages, TypeScript, then the command. What an earlier build left of a source that is gone
 // goes first: npm would pack it, and a test could load it.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -11,6 +11,7 @@ export async function build() {
   const code =
     (await run(process.execPath, ['scripts/build-core.mjs'])) ||
     (await run(process.execPath, ['scripts/build-rom.mjs'])) ||
+    (await run(process.execPath, ['scripts/bundle-thread.mjs'])) ||
     (await run(tool('tsc'), ['-b']))
   if (code === 0) await bundleCommand()
   return code

@@ -20,7 +20,7 @@ export async function bundleCommand() {
       outDir: dirname(commandFile),
       emptyOutDir: false,
       rolldownOptions: {
-        external: ['index', 'home', 'host'].map((name) => `${root}dist/hosts/node/${name}.js`),
+        external: ['index', 'node', 'home', 'host'].map((name) => `${root}dist/hosts/node/${name}.js`),
         output: { entryFileNames: basename(commandFile), codeSplitting: false },
       },
     },

@@ -12,6 +12,7 @@ import { buildKernel, kernelFolder } from './guest-kernel.mjs'
 import { marks, pruneCache } from './guest-prune.mjs'
 import { base, cacheDirectory, duration, emptyFolder, execute, fileEntry, keyOf, main, publish, runLocked, step } from './guest-steps.mjs'
 import { requireTools, whyNotHere } from './guest-tools.mjs'
+import { stripWasm } from './strip-wasm.mjs'
 
 const agentSources = join(base, 'guest/agent')
 /** The emulator of pages; on Node it comes with the package v86. */
@@ -31,7 +32,7 @@ const builder = ['scripts/guest-apt.mjs', 'scripts/guest-image.mjs', 'scripts/gu
 /** The folder of the guest that this checkout asks for; it holds `guest.json` once it is built. */
 export function guestFolder() {
   const parts = [basename(kernelFolder()), readRecipe('base').key, commandLine, ...otherRecipes().map(({ key }) => key)]
-  const scripts = ['scripts/guest.mjs', 'scripts/guest-cpio.mjs', ...builder].map((path) => join(base, path))
+  const scripts = ['scripts/guest.mjs', 'scripts/guest-cpio.mjs', 'scripts/strip-wasm.mjs', ...builder].map((path) => join(base, path))
   return join(cacheDirectory(), `386-${keyOf([agentSources, emulatorFile, ...scripts], parts.join('\n'))}`)
 }
 
@@ -100,7 +101,7 @@ async function fill(target) {
   const agentProtocol = await step('compiling the agent', 10, () => makeInitrd(work, join(target, 'initrd.cpio')))
   const emptyDisk = await step('making the empty file system', 2, () => makeEmptyDisk(join(target, 'empty.qcow2')))
   copyFileSync(join(imageFolder(recipe), 'base.qcow2'), join(target, 'base.qcow2'))
-  copyFileSync(emulatorFile, join(target, 'v86.wasm'))
+  writeFileSync(join(target, 'v86.wasm'), stripWasm(readFileSync(emulatorFile)))
   for (const path of builder) cpSync(join(base, path), join(target, 'build', path), { recursive: true })
   const readJson = (...path) => JSON.parse(readFileSync(join(...path), 'utf8'))
   const { reference, file, bytes, sha256, virtualSizeBytes, digest, packages } = readJson(imageFolder(recipe), 'image.json')

@@ -1,12 +1,13 @@
 // A box to run Python in: made when it is first used, gone when it is stopped.
 
-import type { BoxLite } from './boxlite.ts'
+import type { BoxLite, OpenOptions } from './boxlite.ts'
 import type { Box } from './box.ts'
 import type { CreateOptions } from './create-box.ts'
 import { BoxLiteError } from './error.ts'
 import type { ExecOptions, ExecResult } from './exec/exec-options.ts'
+import { openOptions } from './run.ts'
 
-export interface CodeBoxOptions extends Omit<CreateOptions, 'disk' | 'signal' | 'onProgress'> {
+export interface CodeBoxOptions extends Omit<CreateOptions, 'disk' | 'signal' | 'onProgress'>, Pick<OpenOptions, 'assets'> {
   /** An open home to make the box in, which stays open; by default one is opened for it. */
   readonly lite?: BoxLite
 }
@@ -16,13 +17,13 @@ export type CodeOptions = Pick<ExecOptions, 'stdin' | 'env' | 'timeoutMs' | 'sig
 const DEFAULT_CODE_IMAGE = 'python'
 
 export class CodeBox {
-  readonly #open: () => Promise<BoxLite>
+  readonly #open: (options: OpenOptions) => Promise<BoxLite>
   readonly #options: CodeBoxOptions
   #made: Promise<{ readonly lite: BoxLite; readonly box: Box }> | null = null
   #stopped = false
 
   /** `open` opens the home for a box that is not given one. */
-  constructor(open: () => Promise<BoxLite>, options: CodeBoxOptions = {}) {
+  constructor(open: (options: OpenOptions) => Promise<BoxLite>, options: CodeBoxOptions = {}) {
     this.#open = open
     this.#options = options
   }
@@ -61,8 +62,8 @@ export class CodeBox {
   }
 
   async #make(): Promise<{ readonly lite: BoxLite; readonly box: Box }> {
-    const { lite: given, ...options } = this.#options
-    const lite = given ?? (await this.#open())
+    const { lite: given, assets: _, ...options } = this.#options
+    const lite = given ?? (await this.#open(openOptions(this.#options)))
     try {
       return { lite, box: await lite.create({ image: DEFAULT_CODE_IMAGE, autoRemove: true, ...options }) }
     } catch (error) {

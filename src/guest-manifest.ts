@@ -79,6 +79,11 @@ export interface BuiltImage extends GuestImage {
   readonly packages: readonly GuestPackage[]
 }
 
+/** Every file that stands beside guest.json. */
+export function filesOfGuest({ kernel, initrd, firmware, emulator, emptyDisk, images }: GuestManifest): GuestFile[] {
+  return [kernel, initrd, firmware, ...(emulator ? [emulator] : []), emptyDisk, ...images]
+}
+
 const digest = /^[0-9a-f]{64}$/
 const key = /^[0-9a-f]{16,64}$/
 const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/

@@ -81,7 +81,7 @@ describe('the command', () => {
   it('is one file that finds nothing by its own place but the library and the package’s manifest', () => {
     const source = readFileSync(join(root, commandFile), 'utf8')
     const outside = source.match(/(?:^import .* from |\bimport\()"(?!node:)[^"]*"/gm)?.map((text) => /"(.*)"/.exec(text)![1])
-    expect([...new Set(outside)].sort()).toEqual(['../home.js', '../host.js', '../index.js', 'fzstd'])
+    expect([...new Set(outside)].sort()).toEqual(['../home.js', '../host.js', '../index.js', '../node.js', 'fzstd'])
     expect(source.match(/\bimport\.meta\b/g)?.length).toBe(1)
   })
 })

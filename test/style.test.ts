@@ -11,7 +11,7 @@ const lineLimitColumns = 150
 
 function filesUnder(folder: string, pattern: RegExp): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && pattern.test(entry.name) && !entry.name.endsWith('.wasm.ts'))
+    .filter((entry) => entry.isFile() && pattern.test(entry.name) && !/\.(?:wasm|bundle)\.ts$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
 }
 

@@ -12,6 +12,7 @@ import {
   type GuestFile,
   type GuestImage,
   type GuestManifest,
+  filesOfGuest,
   GUEST_MANIFEST_LIMIT_BYTES,
   parseBuiltImage,
   parseGuestManifest,
@@ -63,21 +64,17 @@ export async function findGuest({ directory }: { readonly directory?: string } =
 
 /** Compares every file of the guest with its checksum; `corrupt` names the first that differs. */
 export async function verifyGuest({ directory, manifest }: GuestAssets): Promise<void> {
-  for (const { file, sha256 } of filesOf(manifest)) {
+  for (const { file, sha256 } of filesOfGuest(manifest)) {
     const path = join(directory, file)
     const found = createHash('sha256').update(await fileCall('read', path, readFile(path))).digest('hex')
     if (found !== sha256) throw damaged(path, `has another checksum than its ${MANIFEST} says`)
   }
 }
 
-function filesOf({ kernel, initrd, firmware, emulator, emptyDisk, images }: GuestManifest): GuestFile[] {
-  return [kernel, initrd, firmware, ...(emulator ? [emulator] : []), emptyDisk, ...images]
-}
-
 async function openGuest(directory: string): Promise<GuestAssets> {
   const manifest = parseGuestManifest(await manifestText(directory))
   const { kernel, initrd, firmware, emptyDisk, images } = manifest
-  for (const file of filesOf(manifest)) checkSize(directory, file)
+  for (const file of filesOfGuest(manifest)) checkSize(directory, file)
   const own = new Map(images.map((image) => [image.reference, { ...image, path: join(directory, image.file) }]))
   return {
     directory,

@@ -66,20 +66,14 @@ export class V86Engine implements Engine {
     const machine = machines.get(identity.nonce)
     if (machine !== undefined) return machine
     if (!(await this.#host.isLatched(identity.nonce))) return null
-    throw new BoxLiteError('timeout', `The machine lives in another program (process ${identity.pid}), which alone can speak to it`, {
-      remedy: 'Stop the box there, or end that program.',
-      facts: { pid: identity.pid },
-    })
+    throw elsewhere('timeout', identity, 'speak to')
   }
 
   async end(_boxId: string, _store: Store, identity: MachineRecord): Promise<void> {
     const machine = machines.get(identity.nonce)
     if (machine !== undefined) return machine.kill()
     if (!(await this.#host.isLatched(identity.nonce))) return
-    throw new BoxLiteError('busy', `The machine lives in another program (process ${identity.pid}), which alone can end it`, {
-      remedy: 'Stop the box there, or end that program.',
-      facts: { pid: identity.pid },
-    })
+    throw elsewhere('busy', identity, 'end')
   }
 
   async #prepare(spec: MachineSpec, state: ArrayBuffer | null): Promise<PreparedMachine> {
@@ -105,7 +99,7 @@ export class V86Engine implements Engine {
       async launch() {
         try {
           await ready
-          await machine.call('launch', { home: host.locate(spec.store), layers: spec.disk })
+          await machine.call('launch', { home: host.locate(spec.store, boxId), layers: spec.disk })
           return machine
         } catch (error) {
           await machine.kill()
@@ -163,15 +157,24 @@ export class V86Engine implements Engine {
   }
 }
 
+/** The error of whoever meets a machine of another program; pages have no process of their own to name. */
+function elsewhere(code: 'timeout' | 'busy', { pid }: MachineRecord, what: string): BoxLiteError {
+  const where = pid === 0 ? 'another tab' : `another program (process ${pid})`
+  return new BoxLiteError(code, `The machine lives in ${where}, which alone can ${what} it`, {
+    remedy: `Stop the box there, or ${pid === 0 ? 'close that tab' : 'end that program'}.`,
+    facts: { pid },
+  })
+}
+
 function checkSpec({ cpus, memoryMib, detach }: MachineSpec): void {
   const { maxCpus, minMemoryMib, maxMemoryMib } = capabilities
   const refuse = (what: string, remedy: string): BoxLiteError =>
     new BoxLiteError('unsupported', `The v86 engine ${what}`, { remedy, facts: { cpus, memoryMib, detach, capabilities } })
-  if (cpus > maxCpus) throw refuse(`gives a machine one processor, not ${cpus}`, 'Ask for one, or install QEMU.')
+  if (cpus > maxCpus) throw refuse(`gives a machine one processor, not ${cpus}`, 'Ask for one, or use QEMU, on Node.')
   if (memoryMib < minMemoryMib || memoryMib > maxMemoryMib) {
     throw refuse(`gives a machine ${minMemoryMib} to ${maxMemoryMib} MiB of memory, not ${memoryMib}`, 'Ask for an amount between these.')
   }
-  if (detach) throw refuse('cannot let a machine outlive its program', 'Leave out detach, or install QEMU.')
+  if (detach) throw refuse('cannot let a machine outlive its program', 'Leave out detach, or use QEMU, on Node.')
 }
 
 /** Refuses a memory that the initial file system does not fit in. */

@@ -35,6 +35,6 @@ export interface V86Host {
   takeLatch(nonce: string): Promise<Pick<Held, 'release'> | null>
   /** Whether the machine of this nonce lives, in this program or another. */
   isLatched(nonce: string): Promise<boolean>
-  /** What the thread finds the store's layers by. */
-  locate(store: Store): string
+  /** What the thread finds the store's layers by, to work with those of one box. */
+  locate(store: Store, boxId: string): string
 }

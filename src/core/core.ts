@@ -23,6 +23,11 @@ export function coreModule(): Promise<WebAssembly.Module> {
   return compiled
 }
 
+/** Takes a module that was compiled elsewhere, in place of the one of this program: a worker is given the one of its page. */
+export function useCore(module: Promise<WebAssembly.Module>): void {
+  compiled = module
+}
+
 /** One instance of the core, with a memory of its own. */
 export class Core {
   readonly exports: CoreExports

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { GuestManifest } from '../../src/guest-manifest.ts'
+import { filesOfGuest, type GuestManifest } from '../../src/guest-manifest.ts'
 
 export const sha256 = (bytes: string): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -32,9 +32,7 @@ export function guestManifest(change: Partial<GuestManifest> = {}): GuestManifes
 /** Puts such a guest into the new folder `directory`. */
 export function writeGuest(directory: string, manifest: GuestManifest = guestManifest()): string {
   mkdirSync(directory, { recursive: true })
-  const { kernel, initrd, firmware, emulator, emptyDisk, images } = manifest
-  const files = [kernel, initrd, firmware, ...(emulator ? [emulator] : []), emptyDisk, ...images]
-  for (const { file: name } of files) writeFileSync(join(directory, name), name)
+  for (const { file: name } of filesOfGuest(manifest)) writeFileSync(join(directory, name), name)
   writeFileSync(join(directory, 'guest.json'), JSON.stringify(manifest))
   return directory
 }

@@ -1,6 +1,6 @@
 // Makes a box with a large, thinly written disk, exports it, imports it again, or says how much memory that took.
 import { randomBytes } from 'node:crypto'
-import { BoxLite, readArchiveFile, writeArchiveFile } from '../../../dist/hosts/node/index.js'
+import { BoxLite, readArchiveFile, writeArchiveFile } from '../../../dist/hosts/node/node.js'
 
 const [work, homeDir, file, dataMib] = process.argv.slice(2)
 const CLUSTER_BYTES = 64 * 1024

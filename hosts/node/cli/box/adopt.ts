@@ -25,7 +25,7 @@ export const boxAdopt = defineCommand({
   operands: ['OLD_HOME', '[BOX...]'],
   options: { ...homeOption, ...jsonOption },
   async run(terminal, options, [oldHome, ...boxes]) {
-    const { openOldHome } = await import('../../index.ts')
+    const { openOldHome } = await import('../../node.ts')
     const old = await openOldHome(oldHome!)
     let failed = 0
     const adopted: Adopted[] = []

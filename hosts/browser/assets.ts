@@ -1,0 +1,153 @@
+// The guest's files, from the URL that they are served from. Each is fetched once, compared with its digest, and kept; guest.json
+// alone is asked for again at each visit, and what was kept of it serves where there is no network.
+
+import { byteSource, type ByteSource } from '../../src/byte-source.ts'
+import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
+import { type GuestFile, type GuestManifest, parseGuestManifest } from '../../src/guest-manifest.ts'
+import type { AssetProgress } from '../../src/progress.ts'
+import { forgetFile, keepFile, keepManifest, keptFile, keptManifest } from './asset-cache.ts'
+
+const MANIFEST = 'guest.json'
+const SERVE = 'Serve the files of the package boxlite-guest-386 unchanged in one folder, and name its URL in BoxLite.open({ assets }).'
+const AGAIN = 'Look at the network and the server, then try again.'
+
+export class Assets {
+  /** URL of the folder. */
+  readonly location: string
+  readonly #listeners = new Set<(progress: AssetProgress) => void>()
+  #manifest: Promise<GuestManifest> | null = null
+  #doneBytes = 0
+  #totalBytes = 0
+
+  /** A string is resolved as a link of the page would be. `invalid_argument` for one that is no URL. */
+  constructor(folder: URL | string) {
+    try {
+      const url = new URL(folder, globalThis.document?.baseURI ?? location.href)
+      this.location = new URL(url.pathname.endsWith('/') ? '.' : `${url.pathname}/`, url).href
+    } catch (cause) {
+      throw new BoxLiteError('invalid_argument', `'${String(folder)}' is not the URL of a folder`, { remedy: SERVE, cause })
+    }
+  }
+
+  /** Calls `listener` for every piece of a file that comes from the network, until the function that this returns is called. */
+  listen(listener: (progress: AssetProgress) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** What guest.json says; asked for once, and again after it failed. */
+  manifest(): Promise<GuestManifest> {
+    this.#manifest ??= this.#readManifest()
+    this.#manifest.catch(() => (this.#manifest = null))
+    return this.#manifest
+  }
+
+  /**
+   * The bytes of a file, which are those that its digest was made of. `io` where the network fails, `corrupt` where the server has
+   * something else, `no_space` where it cannot be kept.
+   */
+  async read(file: GuestFile): Promise<Blob> {
+    // One tab fetches it, the others find it.
+    return navigator.locks.request(`boxlite:asset:${file.sha256}`, async () => {
+      const kept = await keptFile(file.sha256)
+      if (kept !== null && (await digestOf(kept)) === file.sha256) return kept
+      if (kept !== null) await forgetFile(file.sha256)
+      const fetched = await this.#fetch(file)
+      await keepFile(file.sha256, fetched)
+      return fetched
+    })
+  }
+
+  async #readManifest(): Promise<GuestManifest> {
+    const url = this.location + MANIFEST
+    const { text, isNew } = await this.#manifestText(url)
+    let manifest
+    try {
+      manifest = parseGuestManifest(text)
+    } catch (error) {
+      if (!isBoxLiteError(error)) throw error
+      throw new BoxLiteError(error.code, `${url}: ${error.message}`, { remedy: SERVE, facts: { ...error.facts, url }, cause: error })
+    }
+    if (isNew) await keepManifest(url, text)
+    return manifest
+  }
+
+  async #manifestText(url: string): Promise<{ readonly text: string; readonly isNew: boolean }> {
+    let why
+    try {
+      const response = await fetch(url, { cache: 'no-cache' })
+      if (response.ok) return { text: await response.text(), isNew: true }
+      why = `the server answered ${response.status}`
+      // A server that says that there is none is believed; one that cannot answer is like no network.
+      if (response.status < 500) throw noGuest(this.location, why)
+    } catch (error) {
+      if (isBoxLiteError(error)) throw error
+      why = String(error)
+    }
+    const text = await keptManifest(url)
+    if (text === null) throw noGuest(this.location, why)
+    return { text, isNew: false }
+  }
+
+  async #fetch({ file, bytes, sha256 }: GuestFile): Promise<Blob> {
+    const url = this.location + file
+    this.#totalBytes += bytes
+    let doneBytes = 0
+    try {
+      const parts: BlobPart[] = []
+      for await (const part of pieces(url)) {
+        parts.push(part as Uint8Array<ArrayBuffer>)
+        doneBytes += part.length
+        if (doneBytes > bytes) throw wrong(url, `has more than ${bytes} bytes`)
+        this.#doneBytes += part.length
+        this.#tell(file)
+      }
+      if (doneBytes < bytes) throw wrong(url, `has ${doneBytes} bytes and not ${bytes}`)
+      const whole = new Blob(parts)
+      if ((await digestOf(whole)) !== sha256) throw wrong(url, 'has another checksum')
+      return whole
+    } catch (error) {
+      this.#totalBytes -= bytes
+      this.#doneBytes -= Math.min(doneBytes, bytes)
+      throw error
+    }
+  }
+
+  #tell(file: string): void {
+    const progress = { stage: 'assets', file, doneBytes: this.#doneBytes, totalBytes: this.#totalBytes } as const
+    for (const listener of this.#listeners) listener(progress)
+  }
+}
+
+/** What a server sends under a URL; the browser's cache of an earlier answer, which may have been a wrong one, is not asked. */
+async function* pieces(url: string): AsyncGenerator<Uint8Array> {
+  let source: ByteSource | null = null
+  try {
+    const response = await fetch(url, { cache: 'no-store' })
+    if (!response.ok) throw failed(url, `the server answered ${response.status}`)
+    source = byteSource(response.body ?? new Uint8Array(0))
+    for (let piece = await source.next(); piece !== null; piece = await source.next()) yield piece
+  } catch (error) {
+    if (isBoxLiteError(error)) throw error
+    throw failed(url, String(error), error)
+  } finally {
+    source?.stop()
+  }
+}
+
+async function digestOf(file: Blob): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function noGuest(location: string, why: string): BoxLiteError {
+  return new BoxLiteError('engine_unavailable', `There is no guest at ${location}: ${why}`, { remedy: SERVE, facts: { location } })
+}
+
+function failed(url: string, why: string, cause?: unknown): BoxLiteError {
+  return new BoxLiteError('io', `${url} did not come: ${why}`, { remedy: AGAIN, facts: { url }, ...(cause !== undefined && { cause }) })
+}
+
+function wrong(url: string, what: string): BoxLiteError {
+  return new BoxLiteError('corrupt', `${url} is not the file that ${MANIFEST} beside it names: it ${what}`, { remedy: SERVE, facts: { url } })
+}

@@ -1,0 +1,29 @@
+// What a page gives the public API.
+
+import type { BoxHost } from '../../src/box-host.ts'
+import type { OpenOptions } from '../../src/boxlite.ts'
+import { portableCodec } from '../../src/disk/codec.ts'
+import { V86Engine } from '../v86/engine.ts'
+import { Assets } from './assets.ts'
+import { findBrowserGuest } from './browser-guest.ts'
+import { randomHex } from './random-hex.ts'
+import { openBrowserStore } from './store/open-browser-store.ts'
+import { browserV86Host, noAssets } from './v86/engine.ts'
+
+/** `assets` is where the guest is served from; `onProgress` is told whenever a file of it comes. */
+export function browserHost({ assets: folder, onProgress }: Pick<OpenOptions, 'assets' | 'onProgress'> = {}): BoxHost {
+  const assets = folder === undefined ? null : new Assets(folder)
+  if (onProgress !== undefined) assets?.listen(onProgress)
+  return {
+    openStore: openBrowserStore,
+    codec: portableCodec,
+    newId: () => randomHex(16),
+    randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    nowMs: () => Date.now(),
+    engines: [new V86Engine(browserV86Host(assets))],
+    async findGuest(tell) {
+      if (assets === null) throw noAssets()
+      return findBrowserGuest(assets, tell)
+    },
+  }
+}

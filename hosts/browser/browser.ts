@@ -1,0 +1,3 @@
+// `boxlite/browser`: the package, and what only pages can use.
+
+export * from './index.ts'

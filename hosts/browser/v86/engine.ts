@@ -1,0 +1,66 @@
+// The v86 engine in a page: each machine in a worker of the page, alive as long as its latch, a Web Lock, is taken.
+
+import { BoxLiteError } from '../../../src/error.ts'
+import { V86_VERSION } from '../../v86/emulator-version.ts'
+import type { EmulatorCode, V86Host } from '../../v86/host.ts'
+import type { Assets } from '../assets.ts'
+import { placeOf } from '../store/place.ts'
+import { randomHex } from '../random-hex.ts'
+import { isWebLockTaken, takeWebLock } from '../web-lock.ts'
+import { startThread } from './start-thread.ts'
+
+const latchOf = (nonce: string): string => `boxlite:machine:${nonce}`
+
+/** What v86 needs of a page. Without `assets` it does not work, and says so. */
+export function browserV86Host(assets: Assets | null): V86Host {
+  let code: Promise<EmulatorCode> | null = null
+  return {
+    load() {
+      code ??= loadEmulator(assets)
+      code.catch(() => (code = null))
+      return code
+    },
+    startThread,
+    readFile: async (name) => (await fileOf(assets, name)).arrayBuffer(),
+    // Pages have no process and no boot that they could know; the nonce alone is enough to tell machines apart.
+    identify: async (nonce) => ({ pid: 0, startTime: '', bootId: '', nonce, detached: false }),
+    newNonce: () => randomHex(16),
+    takeLatch: (nonce) => takeWebLock(latchOf(nonce)),
+    isLatched: (nonce) => isWebLockTaken(latchOf(nonce)),
+    locate: placeOf,
+  }
+}
+
+async function loadEmulator(assets: Assets | null): Promise<EmulatorCode> {
+  if (assets === null) throw noAssets()
+  const { emulator } = await assets.manifest()
+  const remedy = 'Serve the package boxlite-guest-386 of the same release as boxlite.'
+  if (emulator === undefined) throw new BoxLiteError('engine_unavailable', `The guest at ${assets.location} brings no emulator`, { remedy })
+  const { version } = emulator
+  if (version !== V86_VERSION) {
+    const message = `The guest at ${assets.location} brings v86 ${version}, and this boxlite works with ${V86_VERSION}`
+    throw new BoxLiteError('engine_unavailable', message, { remedy, facts: { version } })
+  }
+  const bytes = await (await assets.read(emulator)).arrayBuffer()
+  try {
+    return { version, module: await WebAssembly.compile(bytes) }
+  } catch (cause) {
+    throw new BoxLiteError('engine_unavailable', 'This browser does not let the page compile the emulator', {
+      remedy: "Allow it in the page's Content-Security-Policy: script-src 'wasm-unsafe-eval'.",
+      cause,
+    })
+  }
+}
+
+async function fileOf(assets: Assets | null, name: string): Promise<Blob> {
+  if (assets === null) throw noAssets()
+  const { kernel, initrd, firmware } = await assets.manifest()
+  return assets.read([kernel, initrd, firmware].find(({ file }) => file === name)!)
+}
+
+/** The error of whoever wants a machine, or an image, of a page that does not say where they come from. */
+export function noAssets(): BoxLiteError {
+  return new BoxLiteError('engine_unavailable', 'A page starts no box before it is told where the guest is served from', {
+    remedy: 'Serve the files of the package boxlite-guest-386, and name the URL of their folder in BoxLite.open({ assets }).',
+  })
+}
