@@ -185,8 +185,9 @@ function exportedNames(source: string): string[] {
 }
 
 describe('the exported names', () => {
-  const of = (file: string): string[] => exportedNames(readFileSync(join(root, file), 'utf8'))
-  const everywhere = (file: string): string[] => [...readFileSync(join(root, file), 'utf8').matchAll(/^export \* from '([^']+)'/gm)].map((match) => match[1]!)
+  const source = (file: string): string => readFileSync(join(root, file), 'utf8')
+  const of = (file: string): string[] => exportedNames(source(file))
+  const everywhere = (file: string): string[] => [...source(file).matchAll(/^export \* from '([^']+)'/gm)].map((match) => match[1]!)
 
   it('of every host are pinned', () => {
     expect(everywhere('src/index.ts')).toEqual([])

@@ -7,6 +7,7 @@ import { checkRecordLength, checkUnchanged, untouched } from '../../../src/store
 import type { Database } from './database.ts'
 import { changedNothing, databaseError } from './database-error.ts'
 import { LayerFiles } from './layer-files.ts'
+import { writePlace } from './place.ts'
 import { fencesOf, TabLocks } from './tab-locks.ts'
 
 export class BrowserStore implements Store {
@@ -25,6 +26,11 @@ export class BrowserStore implements Store {
 
   lock(scope: LockScope): Promise<Held | null> {
     return this.#locks.take(scope)
+  }
+
+  /** What the worker of a box's machine finds its layers by. */
+  placeOf(boxId: string): string {
+    return writePlace({ database: this.#database.name, fence: this.#locks.fenceOf(boxId) })
   }
 
   async list(directory: Directory): Promise<string[]> {

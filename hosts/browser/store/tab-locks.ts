@@ -28,6 +28,12 @@ export class TabLocks implements LockService {
     }
   }
 
+  /** What holds for the owner of a box, which this store is; null: it is not. */
+  fenceOf(boxId: string): Fence | null {
+    for (const { fence } of this.#held) if (fence?.boxId === boxId) return fence
+    return null
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     await Promise.all(Array.from(this.#held, (lock) => lock.release()))

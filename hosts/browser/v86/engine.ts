@@ -1,11 +1,12 @@
 // The v86 engine in a page: each machine in a worker of the page, alive as long as its latch, a Web Lock, is taken.
 
 import { BoxLiteError } from '../../../src/error.ts'
+import type { Store } from '../../../src/host.ts'
 import { V86_VERSION } from '../../v86/emulator-version.ts'
 import type { EmulatorCode, V86Host } from '../../v86/host.ts'
 import type { Assets } from '../assets.ts'
-import { placeOf } from '../store/place.ts'
 import { randomHex } from '../random-hex.ts'
+import { BrowserStore } from '../store/browser-store.ts'
 import { isWebLockTaken, takeWebLock } from '../web-lock.ts'
 import { startThread } from './start-thread.ts'
 
@@ -27,8 +28,13 @@ export function browserV86Host(assets: Assets | null): V86Host {
     newNonce: () => randomHex(16),
     takeLatch: (nonce) => takeWebLock(latchOf(nonce)),
     isLatched: (nonce) => isWebLockTaken(latchOf(nonce)),
-    locate: placeOf,
+    locate,
   }
+}
+
+function locate(store: Store, boxId: string): string {
+  if (store instanceof BrowserStore) return store.placeOf(boxId)
+  throw new BoxLiteError('unsupported', 'A worker cannot read the disks of this home', { remedy: "Open the home in this browser's own storage." })
 }
 
 async function loadEmulator(assets: Assets | null): Promise<EmulatorCode> {

@@ -1,0 +1,13 @@
+// Where the worker of a machine finds the layers of its box: the database, and the lock of the box as its page holds it.
+
+import type { Fence } from './database.ts'
+
+export interface Place {
+  readonly database: string
+  /** Null: the page does not hold the box. */
+  readonly fence: Fence | null
+}
+
+export const writePlace = (place: Place): string => JSON.stringify(place)
+
+export const readPlace = (text: string): Place => JSON.parse(text) as Place
