@@ -1,20 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { playwright } from '@vitest/browser-playwright'
 import { serveGuest } from './test/browser/serve-guest.ts'
-
-// scripts/test.mjs finds it; alone, vitest takes Debian's.
-const chromium = process.env['BOXLITE_CHROMIUM'] || '/usr/bin/chromium'
-
-const chromiumArguments = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
+import { chromiumArguments, chromiumPath } from './test/chromium.ts'
 
 // What test/counts.ts looks at.
 const envPrefix = 'BOXLITE_TEST_'
@@ -50,7 +37,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            provider: playwright({ launchOptions: { executablePath: chromium, args: chromiumArguments } }),
+            provider: playwright({ launchOptions: { executablePath: chromiumPath, args: chromiumArguments } }),
             instances: [{ browser: 'chromium' }],
           },
         },

@@ -21,9 +21,9 @@ export function browserHost({ assets: folder, onProgress }: Pick<OpenOptions, 'a
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     nowMs: () => Date.now(),
     engines: [new V86Engine(browserV86Host(assets))],
-    async findGuest(options) {
+    async findGuest(tell) {
       if (assets === null) throw noAssets()
-      return findBrowserGuest(assets, options?.onProgress)
+      return findBrowserGuest(assets, tell)
     },
   }
 }

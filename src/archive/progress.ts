@@ -1,7 +1,6 @@
 // How far an export or an import is, and how it is called off.
 
-import { checkAborted } from '../aborted.ts'
-import type { CallOptions } from '../progress.ts'
+import { BoxLiteError } from '../error.ts'
 
 /** What is being done: finding out how much there is (`measure`), writing or reading an archive, or copying disks (`adopt`). */
 export type ArchiveStage = 'measure' | 'export' | 'import' | 'adopt'
@@ -13,10 +12,15 @@ export interface ArchiveProgress {
   readonly totalBytes: number | null
 }
 
-export type ArchiveOptions = CallOptions<ArchiveProgress>
+/** What every long call here takes. */
+export interface ArchiveOptions {
+  /** Ends the work with `aborted`; nothing is left behind. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: ArchiveProgress) => void
+}
 
 /** Counts bytes, reports them and watches the signal. */
-export class ArchiveMeter {
+export class Progress {
   readonly #options: ArchiveOptions
   #stage: ArchiveStage = 'measure'
   #doneBytes = 0
@@ -34,7 +38,9 @@ export class ArchiveMeter {
   }
 
   advance(bytes: number): void {
-    checkAborted(this.#options.signal)
+    if (this.#options.signal?.aborted === true) {
+      throw new BoxLiteError('aborted', 'the call was aborted', { cause: this.#options.signal.reason })
+    }
     this.#doneBytes += bytes
     this.#options.onProgress?.({ stage: this.#stage, doneBytes: this.#doneBytes, totalBytes: this.#totalBytes })
   }

@@ -8,9 +8,9 @@ export type DiskSource = Pick<Disk, 'sizeBytes' | 'read' | 'extents'>
 
 /** How long work on a disk is watched, and ended early. */
 export interface DiskWorkOptions {
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: AbortSignal
   /** Called now and then with how much is done, 0 to 1. */
-  readonly onProgress?: ((done: number) => void) | undefined
+  readonly onProgress?: (done: number) => void
 }
 
 /** A range of a disk, in bytes. */

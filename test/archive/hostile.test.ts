@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { exportBox } from '../../src/archive/export.ts'
@@ -7,6 +6,7 @@ import { encodeTarHeader } from '../../src/archive/tar-header.ts'
 import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
 import { count } from '../counts.ts'
 import { makeSmallBox } from './make-box.ts'
+import { edited, membersOf, signed, tarOf, type Member } from './members.ts'
 import { chunked, collect } from './streams.ts'
 import { KIB, newId, TestHome } from './test-home.ts'
 
@@ -28,35 +28,6 @@ async function refusal(bytes: Uint8Array): Promise<BoxLiteError | null> {
   }
 }
 
-interface Member {
-  readonly name: string
-  readonly content: Buffer
-}
-
-/** The members of an archive of ours. */
-function membersOf(bytes: Buffer): Member[] {
-  const members: Member[] = []
-  for (let at = 0; bytes[at] !== 0; ) {
-    const name = bytes.toString('latin1', at, bytes.indexOf(0, at))
-    const size = Number.parseInt(bytes.toString('latin1', at + 124, at + 135), 8)
-    members.push({ name, content: bytes.subarray(at + 512, at + 512 + size) })
-    at += 512 + Math.ceil(size / 512) * 512
-  }
-  return members
-}
-
-function tarOf(members: readonly Member[]): Buffer {
-  const blocks = members.flatMap(({ name, content }) => [encodeTarHeader(name, content.length), content, Buffer.alloc(-content.length & 511)])
-  return Buffer.concat([...blocks, Buffer.alloc(1024)])
-}
-
-/** The same members with right digests at the end, so that only what was changed on purpose is wrong. */
-function signed(members: readonly Member[]): Buffer {
-  const digest = (content: Buffer): string => createHash('sha256').update(content).digest('hex')
-  const sums = members.map(({ name, content }) => `${digest(content)}  ${name}\n`).join('')
-  return tarOf([...members, { name: 'SHA256SUMS', content: Buffer.from(sums) }])
-}
-
 const [manifest, below, above] = membersOf(archive) as [Member, Member, Member, Member]
 
 /** The archive with another manifest. */
@@ -76,12 +47,6 @@ function layerOf(sizeBytes: bigint, isZero: boolean): Buffer {
 
 /** The archive with another lower layer. */
 const withLayer = (content: Buffer): Buffer => signed([manifest, { name: below.name, content }, above])
-
-function edited(content: Buffer, edit: (bytes: Buffer) => void): Buffer {
-  const copy = Buffer.from(content)
-  edit(copy)
-  return copy
-}
 
 describe('a damaged archive', () => {
   it('is what these tests take it for', async () => {

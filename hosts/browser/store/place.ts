@@ -4,7 +4,6 @@ import type { Fence } from './database.ts'
 
 export interface Place {
   readonly database: string
-  readonly homeId: string
   /** Null: the page does not hold the box. */
   readonly fence: Fence | null
 }

@@ -1,6 +1,7 @@
 import type { Box, BoxLite } from '../../index.ts'
 import type { Terminal } from '../terminal.ts'
-import { watch } from '../watch.ts'
+
+const words = { engine: 'looking for an engine', machine: 'making the machine', guest: 'waiting for the guest' } as const
 
 /**
  * Starts a box where it does not run, with progress. Its machine is left running when this command ends, where the engine can;
@@ -10,7 +11,12 @@ export async function startBox(terminal: Terminal, lite: BoxLite, box: Box): Pro
   const { state, settings } = await box.info()
   const { name, capabilities } = lite.engine
   const detach = settings.detach ?? (capabilities.detach && settings.autoRemove !== true)
-  await watch(terminal, 'Starting', (watched) => box.start({ detach, ...watched }))
+  const progress = terminal.progress('Starting')
+  try {
+    await box.start({ detach, signal: terminal.signal, onProgress: (told) => progress.step(told.stage === 'assets' ? told.file : words[told.stage]) })
+  } finally {
+    progress.end()
+  }
   const stays = (await box.info()).machine?.detached === true
   if (!stays && state !== 'running') terminal.tell(`boxlite: the box stops when this command ends: ${why(name, capabilities.detach)}`)
   return stays

@@ -4,7 +4,7 @@ const REDRAW_INTERVAL_MS = 100
 const BAR_COLUMNS = 24
 
 /** One line that is redrawn on a terminal while bytes pass, and wiped when they are through. */
-export class ProgressLine {
+export class Progress {
   readonly #title: string
   readonly #stream: NodeJS.WriteStream | null
   #drawnAtMs = -Infinity

@@ -1,0 +1,89 @@
+// What works in a box that runs until the page dies: the guest writes file after file, each flushed before it is told, while
+// snapshots are made, removed and gone back to. The lines are like those of the workers on disks (test/kill/work.mjs).
+
+import { isBoxLiteError } from '../../../src/error.ts'
+import type { Box } from '../../../src/box.ts'
+import { digestOf } from '../digest.ts'
+
+/** Where the guest writes. */
+const FILES = '/root/files'
+
+// dd's exit code says whether the fsync went well.
+const WRITE = `mkdir -p ${FILES} && cd ${FILES} || exit 1
+n=0
+while :; do
+  dd if=/dev/urandom of=$0-$n bs=1024 count=$((1 + n % 40)) conv=fsync 2>/dev/null || exit 1
+  echo $0-$n $(sha256sum < $0-$n)
+  n=$((n + 1))
+done`
+
+interface GuestWork {
+  readonly box: Box
+  /** Of the names it gives; unique to this worker. */
+  readonly prefix: string
+  readonly below: (limit: number) => number
+  readonly say: (...words: readonly string[]) => Promise<void>
+}
+
+/** Works for ever. */
+export async function workInGuest(given: GuestWork): Promise<never> {
+  const { box, prefix, below, say } = given
+  let names = 0
+  let writing = write(given, `${prefix}-0`)
+  await say('ready')
+  for (let step = 1; ; step++) {
+    const snapshots = (await box.snapshot.list()).map(({ name }) => name)
+    const any = snapshots[below(snapshots.length)]
+    const dice = below(12)
+    if (any === undefined || (dice < 8 && snapshots.length < 3)) {
+      const name = `${prefix}-${names++}`
+      await say('>', 'create', name)
+      await box.snapshot.create(name)
+      await say('<', 'create', name)
+      await say('=', name, await digestOf(await box.snapshot.disk(name)))
+    } else if (dice < 11) {
+      await say('>', 'remove', any)
+      await box.snapshot.remove(any)
+      await say('<', 'remove', any)
+    } else {
+      writing.isExpectedToEnd = true
+      await say('>', 'restore', any)
+      await box.snapshot.restore(any, { restart: true })
+      await writing.ended
+      await say('<', 'restore', any)
+      writing = write(given, `${prefix}-${step}`)
+    }
+    // Someone who only makes snapshots would leave the guest no time to write.
+    await writing.more()
+  }
+}
+
+interface Writing {
+  /** Set before the box is stopped under it. */
+  isExpectedToEnd: boolean
+  /** Rejects when it ended by itself. */
+  readonly ended: Promise<void>
+  /** Resolves when another file was written. */
+  more(): Promise<void>
+}
+
+function write({ box, say }: GuestWork, name: string): Writing {
+  let heard = (): void => undefined
+  const writing = { isExpectedToEnd: false, ended: follow(), more: () => Promise.race([writing.ended, new Promise<void>((resolve) => (heard = resolve))]) }
+  return writing
+
+  async function follow(): Promise<void> {
+    let rest = ''
+    try {
+      for await (const event of box.exec('sh', ['-c', WRITE, name])) {
+        if (event.kind === 'exit') throw new Error(`The guest stopped writing: ${JSON.stringify(event)}`)
+        const lines = (rest + event.data).split('\n')
+        rest = lines.pop()!
+        for (const line of lines) await say('<', 'file', ...line.split(' ').slice(0, 2))
+        if (lines.length > 0) heard()
+      }
+    } catch (error) {
+      if (!writing.isExpectedToEnd || !isBoxLiteError(error)) throw error
+    }
+  }
+}

@@ -1,0 +1,99 @@
+// A page's storage: full, gone, and asked to take in what is hostile.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { edited, membersOf, signed, type Member } from '../archive/members.ts'
+import { because, noPages, Pages } from './pages.ts'
+import type { Tab } from './tab.ts'
+
+const MIB = 2 ** 20
+
+describe.skipIf(noPages !== null)(`the storage of a page${because(noPages)}`, () => {
+  const pages = Pages.use()
+
+  /** Says how many bytes the site may use; null: as many as ever. */
+  async function setQuota(tab: Tab, bytes: number | null): Promise<void> {
+    const session = await tab.devTools()
+    await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(pages.site.url).origin, ...(bytes !== null && { quotaSize: bytes }) })
+    // The override ends with the session that asked for it.
+    if (bytes === null) await session.detach()
+  }
+
+  it('is full: told as no_space, nothing is lost, and all goes on when there is room again', async () => {
+    const tab = await pages.visit()
+    // Before the database is opened: for half a minute after, Chromium trusts what it found to be free.
+    await setQuota(tab, 4 * MIB)
+    await tab.call('open', 'none')
+    await tab.call('createDisk', 'disk', 1024)
+    const sums = [await tab.call('write', 'disk', 0)]
+    await tab.call('snapshot', 'disk', 'before')
+    const failures: unknown[] = []
+    while (failures.length === 0) {
+      await tab.call('write', 'disk', sums.length).then(
+        (sum) => sums.push(sum),
+        (error: unknown) => failures.push(error),
+      )
+    }
+    expect(failures).toEqual([expect.objectContaining({ code: 'no_space', remedy: expect.stringMatching(/./) })])
+    expect(sums.length).toBeGreaterThan(4)
+    await tab.call('snapshot', 'disk', 'full').catch((error: unknown) => expect(error).toMatchObject({ code: 'no_space' }))
+    await setQuota(tab, null)
+    expect(await tab.call('blocks', 'disk', sums.length)).toEqual(sums)
+    expect(await tab.call('findings')).toEqual([])
+    sums.push(await tab.call('write', 'disk', sums.length))
+    await tab.call('snapshot', 'disk', 'after')
+    await tab.call('restore', 'disk', 'before')
+    expect(await tab.call('blocks', 'disk', 1)).toEqual(sums.slice(0, 1))
+    await tab.call('restore', 'disk', 'after')
+    expect(await tab.call('blocks', 'disk', sums.length)).toEqual(sums)
+    await tab.close()
+  })
+
+  it('takes in nothing of an archive that is hostile', async () => {
+    const tab = await pages.home('none')
+    await tab.call('createDisk', 'good', 64)
+    for (let block = 0; block < 32; block++) await tab.call('write', 'good', block)
+    await tab.call('snapshot', 'good', 'one')
+    await tab.call('write', 'good', 32)
+    const file = join(pages.directory, 'archive')
+    await tab.download('good', file)
+    const archive = await readFile(file)
+    const [manifest, below, above] = membersOf(archive) as [Member, Member, Member]
+    const beyond = edited(above.content, (bytes) => bytes.writeBigUInt64BE(2n ** 62n, 24))
+    const named = edited(manifest.content, (bytes) => bytes.write('../x', bytes.indexOf('"good"') + 1))
+    const hostile: Record<string, readonly [string, Buffer]> = {
+      'is cut': ['corrupt', archive.subarray(0, -2000)],
+      'has another bit at its end': ['corrupt', edited(archive, (bytes) => bytes.writeUInt8(bytes[bytes.length - 4000]! ^ 1, bytes.length - 4000))],
+      'writes beyond its disk, after a layer that is right': ['corrupt', signed([manifest, below, { name: above.name, content: beyond }])],
+      'is named like a path': ['invalid_argument', signed([{ name: manifest.name, content: named }, below, above])],
+      'is an image of pages': ['corrupt', Buffer.alloc(3 * MIB, 'x')],
+    }
+    const [before, findings] = [await tab.call('rows'), await tab.call('findings')]
+    for (const [what, [code, bytes]] of Object.entries(hostile)) {
+      await writeFile(file, bytes)
+      await tab.page.setInputFiles('input', file)
+      await expect(tab.call('importChosen', 'bad'), what).rejects.toMatchObject({ code })
+      expect(await tab.call('rows'), what).toEqual(before)
+    }
+    expect(await tab.call('findings')).toEqual(findings)
+    await writeFile(file, archive)
+    await tab.page.setInputFiles('input', file)
+    await tab.call('importChosen', 'copy')
+    expect(await tab.call('blocks', 'copy', 33)).toEqual(await tab.call('blocks', 'good', 33))
+    await tab.close()
+  })
+
+  it('is deleted between two visits, or under a page: said, and an empty home is begun with', async () => {
+    const [one, other] = [await pages.home('none'), await pages.visit()]
+    await one.call('createDisk', 'box', 4)
+    await one.call('snapshot', 'box', 'one')
+    await other.call('deleteDatabase')
+    await expect(one.call('write', 'box', 0)).rejects.toMatchObject({ code: 'not_found', message: expect.stringContaining('deleted') })
+    await one.call('close')
+    await one.call('open', 'none')
+    expect(await one.call('names')).toEqual([])
+    await one.call('createDisk', 'box', 4)
+    await one.close()
+    await other.close()
+  })
+})

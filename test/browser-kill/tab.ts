@@ -1,0 +1,79 @@
+// One visit to the page: calls of its functions, and what it says while it works.
+
+import type { BrowserContext, CDPSession, Page } from 'playwright'
+import { BoxLiteError, type ErrorCode } from '../../src/error.ts'
+import type { Lab } from './page/lab.ts'
+
+/** What a function of the page answered. */
+type Answer<T> = { readonly value: T } | { readonly error: { readonly code: ErrorCode | null; readonly message: string; readonly remedy?: string } }
+
+type Calls = { readonly [K in keyof Lab as Lab[K] extends (...args: never[]) => unknown ? K : never]: Lab[K] }
+
+export class Tab {
+  readonly page: Page
+  /** What each worker has said. It is here before its worker goes on. */
+  readonly said = new Map<string, string[]>()
+  #heard: () => void = () => undefined
+  #lines = 0
+
+  private constructor(page: Page) {
+    this.page = page
+  }
+
+  static async open(context: BrowserContext, url: string): Promise<Tab> {
+    const tab = new Tab(await context.newPage())
+    await tab.page.exposeBinding('say', (_, worker: string, line: string) => tab.#hear(worker, line))
+    await tab.page.goto(url)
+    return tab
+  }
+
+  /** Calls a function of the page. What it rejects with is thrown here, with its code and its remedy. */
+  async call<K extends keyof Calls>(name: K, ...args: Parameters<Calls[K]>): Promise<Awaited<ReturnType<Calls[K]>>> {
+    const answer = (await this.page.evaluate(([name, args]) => globalThis.answer(name, args), [name, args] as const)) as Answer<Awaited<ReturnType<Calls[K]>>>
+    if ('value' in answer) return answer.value
+    const { code, message, remedy } = answer.error
+    if (code === null) throw new Error(`The page failed: ${message}`)
+    throw new BoxLiteError(code, message, remedy === undefined ? {} : { remedy })
+  }
+
+  /** Resolves when the workers of this page have said so many lines in all; rejects when one of them failed. */
+  async heard(lines: number): Promise<void> {
+    while (this.#lines < lines) {
+      await new Promise<void>((resolve) => (this.#heard = resolve))
+      const failed = [...this.said].find(([, said]) => said.at(-1)?.startsWith('?'))
+      if (failed !== undefined) throw new Error(`The worker ${failed[0]} failed: ${failed[1].at(-1)}`)
+    }
+  }
+
+  #hear(worker: string, line: string): void {
+    const said = this.said.get(worker) ?? []
+    this.said.set(worker, [...said, line])
+    this.#lines++
+    this.#heard()
+  }
+
+  /** Has the page export a box, as a download into `file`. */
+  async download(name: string, file: string): Promise<void> {
+    const [downloaded] = await Promise.all([this.page.waitForEvent('download'), this.call('download', name)])
+    await downloaded.saveAs(file)
+  }
+
+  devTools(): Promise<CDPSession> {
+    return this.page.context().newCDPSession(this.page)
+  }
+
+  /** Closes the tab without asking it. */
+  close(): Promise<void> {
+    return this.page.close()
+  }
+
+  /** Lets the process of the page die under it, and closes what is left. */
+  async crash(): Promise<void> {
+    const crashed = new Promise<unknown>((resolve) => this.page.once('crash', resolve))
+    const session = await this.devTools()
+    // Nobody is left to answer.
+    session.send('Page.crash').catch(() => undefined)
+    await crashed
+    await this.page.close()
+  }
+}
