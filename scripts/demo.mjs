@@ -1,26 +1,11 @@
 // `npm run demo`: set up, then two stories: examples/storage.mjs, which needs no machine, and examples/machine.mjs.
 // QEMU and the guest are made ready in the background while the first one is told. Nothing here installs a browser.
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { isGuestBuilt } from './guest.mjs'
 import { elapsed, root, run } from './run.mjs'
 import { setUp } from './set-up.mjs'
-
-const tenLines = `import { BoxLite } from 'boxlite'
-
-const lite = await BoxLite.open()
-const box = await lite.create({ image: 'base' })
-try {
-  console.log((await box.exec('uname', ['-a'])).stdout)
-  await box.snapshot.create('clean')
-  await box.exec('rm', ['-rf', '/etc'])
-  await box.snapshot.restore('clean', { restart: true })
-  console.log((await box.exec('ls', ['/etc'])).stdout)
-} finally {
-  await box.remove({ force: true })
-}
-await lite.close()
-`
 
 await setUp()
 const machines = prepareMachines()
@@ -38,7 +23,8 @@ async function tell() {
   if (ran !== 0) return ran
   console.log('\nWhat this machine can do (boxlite doctor):\n')
   const examined = await run(process.execPath, ['dist/hosts/node/cli/main.js', 'doctor'])
-  console.log(`\nTen lines to begin with; save them here as hello.mjs and type: node hello.mjs\n\n${tenLines}`)
+  const file = 'examples/node-quickstart/quickstart.mjs'
+  console.log(`\nTen lines to begin with; type: node ${file}\n\n${readFileSync(root + file, 'utf8')}`)
   return examined
 }
 

@@ -1,5 +1,6 @@
 // What happens to a box, told to whoever listens.
 
+import { callListener } from './call-listener.ts'
 import type { MachineExit } from './engine.ts'
 import type { BoxStateName } from './lifecycle.ts'
 import type { Finding } from './operation/operation.ts'
@@ -36,16 +37,7 @@ export class BoxEvents {
   }
 
   emit(event: BoxEvent): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(event)
-      } catch (error) {
-        // A listener's own defect must not stop the box, nor go unseen.
-        queueMicrotask(() => {
-          throw error
-        })
-      }
-    }
+    for (const listener of [...this.#listeners]) callListener(listener, event)
   }
 
   /** Every event from now on, until the caller leaves the loop. Whoever reads too slowly misses the oldest. */

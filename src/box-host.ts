@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts'
 import type { HostFiles } from './files/host-files.ts'
 import type { Guest } from './guest.ts'
 import type { LayerFile, Store } from './host.ts'
-import type { AssetProgress } from './progress.ts'
+import type { AssetProgress, CallOptions } from './progress.ts'
 
 export interface BoxHost {
   /** Opens a home, or makes it; undefined: the platform's own place for it. */
@@ -24,9 +24,6 @@ export interface BoxHost {
   readonly engines: readonly Engine[]
   /** What the console of a box's last machine said, where it was kept; null: nothing was. */
   lastConsole?(store: Store, boxId: string): Promise<Uint8Array | null>
-  /**
-   * Finds the guest's files; `engine_unavailable` says how to get them. `onProgress` is told where they have to come from afar. Asked
-   * once, and again after it failed.
-   */
-  findGuest(onProgress?: (progress: AssetProgress) => void): Promise<Guest>
+  /** Finds the guest's files; `engine_unavailable` says how to get them. Progress is told where they have to come from afar. */
+  findGuest(options?: CallOptions<AssetProgress>): Promise<Guest>
 }

@@ -2,6 +2,7 @@
 
 import type { GuestMetrics } from './agent/calls.ts'
 import { exportBox, type ExportOptions } from './archive/export.ts'
+import type { ArchiveProgress } from './archive/progress.ts'
 import { LayerChains } from './archive/layer-chain.ts'
 import { inHome, openLiveDisk, type BoxDisk, type OpenDiskOptions } from './box-disk.ts'
 import type { BoxEvent, BoxEventKind, BoxEventOf } from './box-events.ts'
@@ -15,19 +16,22 @@ import { BoxFiles } from './files/box-files.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { RunCounts } from './machine/box-run.ts'
 import type { StartOptions } from './machine/launch.ts'
-import type { StopOptions } from './machine/runner.ts'
 import { exportRunning } from './machine/export-running.ts'
+import type { StopOptions, StopProgress } from './machine/stop.ts'
+import type { ChangeProgress } from './operation/change-progress.ts'
 import type { BoxRecord } from './operation/record.ts'
+import type { CallOptions } from './progress.ts'
 import { layerBytes, Snapshots } from './snapshots.ts'
 
-export interface CloneOptions {
+export interface CloneOptions extends CallOptions<ChangeProgress> {
   /** Name of the clone; it needs none. */
   readonly name?: string
   /** Id or name of the snapshot to start from; by default the disk as it is now. */
   readonly snapshot?: string
 }
 
-export interface RemoveOptions {
+/** Of a box that runs, the removal goes to its end from the moment when its machine is ended, whatever `signal` says. */
+export interface RemoveOptions extends CallOptions<StopProgress | ChangeProgress> {
   /** Ends the machine of a box that is running. Removes a box whose record is damaged, too: the disks that only it names go with `prune`. */
   readonly force?: boolean
 }
@@ -44,7 +48,7 @@ export interface BoxMetrics extends Readonly<RunCounts> {
 }
 
 /** What `Box.export` takes. */
-export type BoxExportOptions = Omit<ExportOptions, 'codec'>
+export interface BoxExportOptions extends Omit<ExportOptions, 'codec' | 'onProgress'>, CallOptions<ArchiveProgress | ChangeProgress> {}
 
 /** A box of an open home. Two objects of one box are the same box; one that was removed answers with `not_found`. */
 export class Box {
@@ -91,12 +95,12 @@ export class Box {
    * here; `busy` where another process runs the box; a guest that does not come up is told with its console, as the fact `console`.
    */
   start(options: StartOptions = {}): Promise<void> {
-    return this.#home.inTurn(this.id, () => this.#home.runner.start(this.id, options))
+    return this.#home.inTurn(this.id, () => this.#home.runner.start(this.id, options), options.signal)
   }
 
   /** Shuts the guest down, and ends its machine where it does not in time; nothing for a box that does not run. */
   stop(options: StopOptions = {}): Promise<void> {
-    return this.#home.inTurn(this.id, () => this.#home.runner.stop(this.id, options))
+    return this.#home.inTurn(this.id, () => this.#home.runner.stop(this.id, options), options.signal)
   }
 
   /**
@@ -130,10 +134,12 @@ export class Box {
   }
 
   /** What this process did in the box, and what the guest says of itself where it runs here. */
-  async metrics(): Promise<BoxMetrics> {
-    const { counts, owned } = this.#home.runner.of(this.id)
-    const guest = owned === null ? null : await (await owned.live.agent()).metrics()
-    return { ...counts, guest }
+  metrics(): Promise<BoxMetrics> {
+    return this.#home.during(async () => {
+      const { counts, owned } = this.#home.runner.of(this.id)
+      const guest = owned === null ? null : await (await owned.live.agent()).metrics()
+      return { ...counts, guest }
+    })
   }
 
   /**
@@ -177,19 +183,15 @@ export class Box {
    * Makes a box whose disk starts as this one's, running or not, or as one of its snapshots. No bytes are copied. `already_exists` where
    * a box has the name, `not_found` where there is no such snapshot.
    */
-  async clone({ name, snapshot }: CloneOptions = {}): Promise<Box> {
+  async clone({ name, snapshot, signal, onProgress }: CloneOptions = {}): Promise<Box> {
     const { host } = this.#home
     const { config } = await this.#home.record(this.id)
-    const { record, findings } = await this.#home.change({
-      kind: 'clone',
-      boxId: this.id,
-      snapshot: snapshot ?? null,
-      cloneId: host.newId(),
-      name: name ?? null,
-      config: { ...config, createdAt: host.nowMs() },
-      cloneLayerId: host.newId(),
-      layerId: host.newId(),
-    })
+    const ids = { cloneId: host.newId(), cloneLayerId: host.newId(), layerId: host.newId() }
+    const made = { name: name ?? null, config: { ...config, createdAt: host.nowMs() } }
+    const { record, findings } = await this.#home.change(
+      { kind: 'clone', boxId: this.id, snapshot: snapshot ?? null, ...ids, ...made },
+      { signal, onProgress },
+    )
     this.#home.runner.tell(this.id, findings)
     return new Box(this.#home, record)
   }
@@ -201,7 +203,7 @@ export class Box {
    */
   async *export(options: BoxExportOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
     const given = { ...options, codec: this.#home.host.codec }
-    const leave = await this.#home.enter(this.id)
+    const leave = await this.#home.enter(this.id, options.signal)
     try {
       this.#home.checkDiskClosed(this.id)
       if ((await this.#home.record(this.id)).machine === null) {
@@ -215,17 +217,17 @@ export class Box {
   }
 
   /** Removes the box with its snapshots; clones live on. The space comes back with `prune`. `invalid_state` for one that runs, without `force`. */
-  remove({ force = false }: RemoveOptions = {}): Promise<void> {
+  remove({ force = false, signal, onProgress }: RemoveOptions = {}): Promise<void> {
     const { runner } = this.#home
-    return this.#home.inTurn(this.id, async () => {
+    const work = async (): Promise<void> => {
       this.#home.checkDiskClosed(this.id)
-      if (runner.of(this.id).owned !== null) {
-        if (!force) throw stillRunning(this.id)
-        await runner.stop(this.id, { force: true }, true)
-      }
-      await this.#home.run({ kind: 'box.remove', boxId: this.id, force })
+      const runs = runner.of(this.id).owned !== null
+      if (runs && !force) throw stillRunning(this.id)
+      if (runs) await runner.stop(this.id, { force: true, signal, onProgress }, true)
+      await this.#home.run({ kind: 'box.remove', boxId: this.id, force }, { onProgress, signal: runs ? undefined : signal })
       runner.forget(this.id)
-    })
+    }
+    return this.#home.inTurn(this.id, work, signal)
   }
 
   #withDefaults<O extends ExecOptions | ShellOptions>(options: O): O {

@@ -19,10 +19,11 @@ import { listBoxes } from './name-index.ts'
 import type { Finding, Recovery } from './operation/operation.ts'
 import type { BoxRecord } from './operation/record.ts'
 import type { OperationEvent } from './perform.ts'
-import type { OpenProgress } from './progress.ts'
+import type { CallOptions, OpenProgress } from './progress.ts'
 import { pruneHome, type PruneOptions, type PruneReport } from './prune.ts'
 
-export interface OpenOptions {
+/** `signal` ends the opening with `aborted`; a box that was recovered by then stays so. */
+export interface OpenOptions extends CallOptions<OpenProgress> {
   /** The directory of the home; by default `BOXLITE_HOME`, else `~/.boxlite/store`. */
   readonly homeDir?: string
   /**
@@ -35,9 +36,6 @@ export interface OpenOptions {
    * `boxlite-guest-386`, else the cache; in a page the URL that it is served from. `unsupported` for a URL that the platform cannot read.
    */
   readonly assets?: URL | string
-  /** Ends the opening with `aborted`; a box that was recovered by then stays so. */
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: OpenProgress) => void
   /** Told each effect of each operation, and how it went. */
   readonly logger?: (event: OperationEvent) => void
 }

@@ -5,21 +5,32 @@ import type { Box } from './box.ts'
 import type { CreateOptions } from './create-box.ts'
 import { BoxLiteError } from './error.ts'
 import type { ExecOptions, ExecResult } from './exec/exec-options.ts'
-import { openOptions } from './run.ts'
+import { pick } from './pick.ts'
+import type { CallOptions } from './progress.ts'
+import type { RunProgress } from './run.ts'
+import { SharedWork } from './shared-work.ts'
 
-export interface CodeBoxOptions extends Omit<CreateOptions, 'disk' | 'signal' | 'onProgress'>, Pick<OpenOptions, 'assets'> {
+export interface CodeBoxOptions
+  extends Omit<CreateOptions, 'disk' | 'signal' | 'onProgress'>, Pick<OpenOptions, 'homeDir' | 'engine' | 'assets'> {
   /** An open home to make the box in, which stays open; by default one is opened for it. */
   readonly lite?: BoxLite
 }
 
-export type CodeOptions = Pick<ExecOptions, 'stdin' | 'env' | 'timeoutMs' | 'signal' | 'maxOutputBytes'>
+/** `signal` ends the making of the box, too, where nobody else waits for it. */
+export interface CodeOptions extends Pick<ExecOptions, 'stdin' | 'env' | 'timeoutMs' | 'maxOutputBytes'>, CallOptions<RunProgress> {}
+
+interface Made {
+  readonly lite: BoxLite
+  readonly box: Box
+}
 
 const DEFAULT_CODE_IMAGE = 'python'
 
 export class CodeBox {
   readonly #open: (options: OpenOptions) => Promise<BoxLite>
   readonly #options: CodeBoxOptions
-  #made: Promise<{ readonly lite: BoxLite; readonly box: Box }> | null = null
+  readonly #making = new SharedWork<Made, RunProgress>()
+  #made: Made | null = null
   #stopped = false
 
   /** `open` opens the home for a box that is not given one. */
@@ -29,26 +40,27 @@ export class CodeBox {
   }
 
   /** The box itself, made where it was not yet: for files, and for other commands. */
-  async box(): Promise<Box> {
+  async box(options: CallOptions<RunProgress> = {}): Promise<Box> {
     if (this.#stopped) throw new BoxLiteError('invalid_state', 'This CodeBox is stopped', { remedy: 'Make another one.' })
-    this.#made ??= this.#make()
-    // A failure is not kept: what was missing may be there the next time.
-    this.#made.catch(() => (this.#made = null))
-    return (await this.#made).box
+    const { box } = this.#made ?? (await this.#making.join('box', options, (whole) => this.#make(whole)))
+    return box
   }
 
   /** Runs Python code in a process of its own. Code that fails is a result with its `stderr`, not an error. */
-  async run(code: string, options: CodeOptions = {}): Promise<ExecResult> {
-    const box = await this.box()
-    return await box.exec('python3', ['-c', code], options)
+  async run(code: string, { onProgress, ...options }: CodeOptions = {}): Promise<ExecResult> {
+    const { signal } = options
+    const box = await this.box({ signal, onProgress })
+    await box.start({ signal, onProgress })
+    return await box.exec('python3', ['-c', code], pick(options, ['stdin', 'env', 'timeoutMs', 'maxOutputBytes', 'signal']))
   }
 
   /** Stops the box, which is removed unless it was made with `autoRemove: false`, and closes a home that was opened for it. */
   async stop(): Promise<void> {
     this.#stopped = true
+    await this.#making.over()
     // One that was never made, or could not be, needs no end.
-    const made = await this.#made?.catch(() => null)
-    if (made === null || made === undefined) return
+    const made = this.#made
+    if (made === null) return
     this.#made = null
     try {
       await made.box.stop()
@@ -61,11 +73,12 @@ export class CodeBox {
     return this.stop()
   }
 
-  async #make(): Promise<{ readonly lite: BoxLite; readonly box: Box }> {
-    const { lite: given, assets: _, ...options } = this.#options
-    const lite = given ?? (await this.#open(openOptions(this.#options)))
+  async #make(whole: CallOptions<RunProgress>): Promise<Made> {
+    const { lite: given, homeDir: _homeDir, engine: _engine, assets: _assets, ...options } = this.#options
+    const lite = given ?? (await this.#open({ ...pick(this.#options, ['homeDir', 'engine', 'assets']), ...whole }))
     try {
-      return { lite, box: await lite.create({ image: DEFAULT_CODE_IMAGE, autoRemove: true, ...options }) }
+      this.#made = { lite, box: await lite.create({ image: DEFAULT_CODE_IMAGE, autoRemove: true, ...options, ...whole }) }
+      return this.#made
     } catch (error) {
       if (given === undefined) await lite.close()
       throw error

@@ -1,17 +1,19 @@
 // Makes boxes: judges what the caller wants, finds the bytes that the disk starts as, and has the core make the rest.
 
+import { unlessAborted } from './aborted.ts'
 import { checkOptionNames, settingsOf, type BoxSettings } from './box-settings.ts'
 import { Box } from './box.ts'
-import { openDiskSource, type CopyProgress, type CopyOptions, type DiskSource, type OpenSource } from './disk-source.ts'
+import { openDiskSource, type DiskSource, type OpenSource } from './disk-source.ts'
 import { BoxLiteError, isBoxLiteError } from './error.ts'
 import type { HomeAccess } from './home-access.ts'
-import type { HomeImage, ImageOptions, Images } from './images.ts'
+import type { HomeImage, ImageProgress, Images } from './images.ts'
 import { checkCapabilities } from './machine/chosen-engine.ts'
+import type { CallOptions } from './progress.ts'
 
 /** How far the making of a box is: its disk is copied, after its image was built where that was not yet. */
-export type CreateProgress = CopyProgress | { readonly stage: 'build'; /** What is done just now. */ readonly step: string }
+export type CreateProgress = ImageProgress
 
-export interface CreateOptions extends BoxSettings, Omit<CopyOptions, 'onProgress'> {
+export interface CreateOptions extends BoxSettings, CallOptions<CreateProgress> {
   /** Unique among the boxes of the home. A box needs none. */
   readonly name?: string
   /** What the disk starts as, instead of an image; it is copied. With neither the disk is empty. */
@@ -21,7 +23,6 @@ export interface CreateOptions extends BoxSettings, Omit<CopyOptions, 'onProgres
    * image's own size where that is more.
    */
   readonly diskSizeGb?: number
-  readonly onProgress?: (progress: CreateProgress) => void
 }
 
 const DEFAULT_GB = 10
@@ -30,17 +31,17 @@ const DEFAULT_GB = 10
 export async function createBox(home: HomeAccess, images: Images, options: CreateOptions): Promise<Box> {
   checkOptionNames(options, ['name', 'disk', 'diskSizeGb', 'signal', 'onProgress'])
   const settings = settingsOf(options)
-  const { name, disk, diskSizeGb, ...copying } = options
+  const { name, disk, diskSizeGb, signal, onProgress } = options
   if (disk !== undefined && settings.image !== undefined) {
     throw new BoxLiteError('invalid_argument', 'A disk starts as an image or as a copy of another disk, not both', {
       remedy: 'Leave out image or disk.',
     })
   }
-  await checkWanted(home, settings)
+  await unlessAborted(checkWanted(home, settings), signal)
   const { host } = home
   const boxId = host.newId()
-  const image = settings.image === undefined ? null : await images.bring(settings.image, imageOptions(copying))
-  const source = disk === undefined ? null : await openDiskSource(host, disk, copying.signal)
+  const image = settings.image === undefined ? null : await images.bring(settings.image, { signal, onProgress })
+  const source = disk === undefined ? null : await openDiskSource(host, disk, signal)
   try {
     const base = `${host.newId()}.qcow2`
     const { record } = await home.run(
@@ -57,7 +58,7 @@ export async function createBox(home: HomeAccess, images: Images, options: Creat
         snapshots: [],
         liveParent: null,
       },
-      source === null ? {} : { bulk: { fill: (_index, _layer, file) => source.fill(file, copying) } },
+      { signal, ...(source !== null && { bulk: { fill: (_index, _layer, file) => source.fill(file, { signal, onProgress }) } }) },
     )
     home.names.note(boxId, record.name)
     return new Box(home, record)
@@ -73,15 +74,6 @@ async function checkWanted(home: HomeAccess, { cpus, memoryMib, detach }: BoxSet
     checkCapabilities(await home.engine(), { ...(cpus && { cpus }), ...(memoryMib && { memoryMib }), ...(detach && { detach }) })
   } catch (error) {
     if (!isBoxLiteError(error, 'engine_unavailable')) throw error
-  }
-}
-
-/** The progress of an image, told as that of the box. */
-function imageOptions({ signal, onProgress }: Pick<CreateOptions, 'signal' | 'onProgress'>): ImageOptions {
-  return {
-    ...(signal === undefined ? {} : { signal }),
-    onProgress: ({ stage, step, done, total }) =>
-      onProgress?.(stage === 'build' ? { stage, step: step ?? '' } : { stage, doneBytes: done, totalBytes: total ?? done }),
   }
 }
 

@@ -10,6 +10,7 @@ import { formatByMagic } from './disk/image-magic.ts'
 import { readImageInfo } from './disk/info.ts'
 import { BoxLiteError } from './error.ts'
 import type { LayerFile } from './host.ts'
+import type { CallOptions } from './progress.ts'
 
 /** How far the copy of a disk is. */
 export interface CopyProgress {
@@ -18,11 +19,7 @@ export interface CopyProgress {
   readonly totalBytes: number
 }
 
-export interface CopyOptions {
-  /** Ends the copy with `aborted`; nothing is left behind. */
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: CopyProgress) => void
-}
+export type CopyOptions = CallOptions<CopyProgress>
 
 export type DiskFormat = 'qcow2' | 'raw'
 
@@ -56,7 +53,7 @@ export async function openDiskSource(host: BoxHost, source: DiskSource, signal?:
       fill(target, { signal: ends, onProgress }) {
         const totalBytes = disk.sizeBytes
         return convertToImage(disk, target, {
-          ...(ends === undefined ? {} : { signal: ends }),
+          signal: ends,
           onProgress: (done) => onProgress?.({ stage: 'copy', doneBytes: Math.round(done * totalBytes), totalBytes }),
         })
       },
@@ -96,7 +93,7 @@ async function checkImportable(file: LayerFile, name: string, signal?: AbortSign
       facts: { field: 'bitmaps' },
     })
   }
-  const report = await checkImage(file, { image: name, ...(signal === undefined ? {} : { signal }) })
+  const report = await checkImage(file, { image: name, signal })
   if (!isSound(report)) {
     throw new BoxLiteError('corrupt', `${name} is damaged: ${report.findings[0] ?? 'its tables contradict each other'}`, {
       remedy: "See 'boxlite disk check'; repair it with 'qemu-img check -r all', then import it.",

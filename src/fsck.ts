@@ -4,6 +4,7 @@
 // repaired without deciding for a person: it completes or undoes an interrupted operation and deletes what nothing
 // reaches. Damage is reported and left as it is.
 
+import { checkAborted } from './aborted.ts'
 import { LayerChains } from './archive/layer-chain.ts'
 import { checkImage } from './disk/check.ts'
 import { isBoxLiteError } from './error.ts'
@@ -11,6 +12,7 @@ import type { HomeAccess } from './home-access.ts'
 import type { Directory, Held } from './host.ts'
 import type { BoxRecord } from './operation/record.ts'
 import type { HeldLock } from './perform.ts'
+import type { CallOptions } from './progress.ts'
 import { isLayerName, layerFormat, RECORD_SUFFIX, TEMPORARY_SUFFIX } from './store/names.ts'
 
 /** `damage`: bytes are lost or wrong. `unfinished`: an operation was interrupted. `leftover`: nothing reaches it. `note`: worth knowing. */
@@ -38,11 +40,10 @@ export interface FsckReport {
   readonly checked: { readonly boxes: number; readonly snapshots: number; readonly images: number; readonly layers: number }
 }
 
-export interface FsckOptions {
+/** `signal` ends it between two records or layers; what was repaired by then stays so. */
+export interface FsckOptions extends CallOptions<FsckProgress> {
   /** Finishes what was interrupted and deletes what nothing reaches. */
   readonly repair?: boolean
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: FsckProgress) => void
 }
 
 export interface FsckProgress {
@@ -59,7 +60,7 @@ export async function checkHome(home: HomeAccess, options: FsckOptions): Promise
     if (options.repair !== true || first.findings.every(({ repair }) => repair === null)) {
       return { ...first, remaining: options.repair === true ? first.findings : null }
     }
-    await repairHome(home, lock, first.findings)
+    await repairHome(home, lock, first.findings, options.signal)
     const second = await new HomeCheck(home, options).run()
     return { ...second, findings: first.findings, remaining: second.findings }
   } finally {
@@ -67,12 +68,14 @@ export async function checkHome(home: HomeAccess, options: FsckOptions): Promise
   }
 }
 
-async function repairHome(home: HomeAccess, lock: Held, findings: readonly FsckFinding[]): Promise<void> {
+async function repairHome(home: HomeAccess, lock: Held, findings: readonly FsckFinding[], signal: AbortSignal | undefined): Promise<void> {
   const held: HeldLock[] = [{ scope: { kind: 'home', mode: 'exclusive' }, held: lock }]
   for (const { severity, boxId } of findings) {
+    checkAborted(signal)
     if (severity === 'unfinished' && boxId !== null) await recoverUnlessBusy(home, boxId, held)
   }
-  if (findings.some(({ severity }) => severity === 'leftover')) await home.run({ kind: 'collect', dryRun: false }, { held })
+  if (findings.some(({ severity }) => severity === 'leftover')) await home.run({ kind: 'collect', dryRun: false }, { held, signal })
+  checkAborted(signal)
 }
 
 /** Whoever has the box has recovered it, or will. */
@@ -103,11 +106,15 @@ class HomeCheck {
 
   async run(): Promise<Omit<FsckReport, 'remaining'>> {
     const layers = await this.#home.store.list('layers')
-    for (const name of await this.#home.store.list('boxes')) await this.#box(name)
+    for (const name of await this.#home.store.list('boxes')) {
+      checkAborted(this.#options.signal)
+      await this.#box(name)
+    }
     for (const name of await this.#home.store.list('images')) await this.#image(name)
     for (const name of layers) this.#layerName(name)
     let doneLayers = 0
     for (const name of this.#reached) {
+      checkAborted(this.#options.signal)
       this.#options.onProgress?.({ stage: 'fsck', doneLayers: doneLayers++, totalLayers: this.#reached.size })
       await this.#layer(name)
     }
@@ -197,7 +204,7 @@ class HomeCheck {
     this.#checked.layers++
     const file = await this.#home.store.openLayer(name, 'read')
     try {
-      const report = await checkImage(file, this.#options.signal === undefined ? {} : { signal: this.#options.signal })
+      const report = await checkImage(file, { signal: this.#options.signal })
       const errors = report.corruptions + report.checkErrors
       if (errors > 0) this.#damage('layers', name, null, `the image has ${errors} errors: ${report.findings[0] ?? ''}`)
       else if (report.leaks > 0) this.#add('note', 'layers', name, null, `${report.leaks} clusters are allocated and not used`, null)

@@ -1,6 +1,6 @@
 // One open home: its store, cores to think with, and the order of calls on each box.
 
-import { unlessAborted } from './aborted.ts'
+import { checkAborted } from './aborted.ts'
 import type { BoxHost } from './box-host.ts'
 import { Core } from './core/core.ts'
 import type { Engine } from './engine.ts'
@@ -11,12 +11,15 @@ import { chooseEngine, engineUnavailable, type ChosenEngine, type EngineInfo } f
 import type { OperationMachines } from './machine/operation-machines.ts'
 import { Runner } from './machine/runner.ts'
 import { NameIndex } from './name-index.ts'
+import type { CallerOptions } from './operation/caller.ts'
 import { HeadMemory } from './operation/head-memory.ts'
 import type { Operation, Outcome } from './operation/operation.ts'
 import { readBoxRecord, readImageRecord } from './operation/read-record.ts'
 import type { BoxRecord, ImageRecord } from './operation/record.ts'
-import type { AssetProgress } from './progress.ts'
 import { perform, type BulkWork, type HeldLock, type PerformHost } from './perform.ts'
+import type { AssetProgress } from './progress.ts'
+import { SharedWork, type Share } from './shared-work.ts'
+import { Turns } from './turns.ts'
 
 /** What stands under a box's id. */
 export type BoxReading =
@@ -28,14 +31,8 @@ const IDLE_CORES = 8
 const IDLE_CORE_BYTES = 4 * 1024 * 1024
 const UNREADABLE: ReadonlySet<ErrorCode> = new Set(['corrupt', 'unsupported', 'limit'])
 
-/** What whoever waits for the guest may give. */
-export interface GuestOptions {
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: AssetProgress) => void
-}
-
 /** What an operation is given beside what every one is given. */
-export interface RunOptions {
+export interface RunOptions extends CallerOptions {
   readonly held?: readonly HeldLock[]
   readonly bulk?: Partial<BulkWork>
   /** The machines to work with; the caller lets go of them. By default the operation's own. */
@@ -49,12 +46,12 @@ export class HomeAccess {
   readonly runner: Runner
   readonly #engines: readonly Engine[]
   readonly #log: PerformHost['log']
-  #guest: Promise<Guest> | null = null
-  readonly #guestListeners = new Set<(progress: AssetProgress) => void>()
+  #guest: Guest | null = null
+  readonly #finding = new SharedWork<Guest, AssetProgress>()
   readonly #heads = new HeadMemory()
   readonly #idleCores: Core[] = []
   #reader: Core | null = null
-  readonly #turns = new Map<string, Promise<void>>()
+  readonly #turns = new Turns()
   readonly #running = new Set<Promise<unknown>>()
   readonly #openDisks = new Map<string, () => Promise<void>>()
   #closing: Promise<void> | null = null
@@ -86,16 +83,10 @@ export class HomeAccess {
     return (await chooseEngine(this.#engines)).info
   }
 
-  /** The guest, which is looked for once; everybody who waits for it is told how far it is, and ends only the own waiting. */
-  async guest({ signal, onProgress }: GuestOptions = {}): Promise<Guest> {
-    if (onProgress !== undefined) this.#guestListeners.add(onProgress)
-    this.#guest ??= this.host.findGuest((progress) => this.#guestListeners.forEach((tell) => tell(progress)))
-    this.#guest.catch(() => (this.#guest = null))
-    try {
-      return await unlessAborted(this.#guest, signal)
-    } finally {
-      if (onProgress !== undefined) this.#guestListeners.delete(onProgress)
-    }
+  /** The guest; one that was found is kept. */
+  async guest(share: Share<AssetProgress> = {}): Promise<Guest> {
+    this.#guest ??= await this.#finding.join('guest', share, (whole) => this.host.findGuest(whole))
+    return this.#guest
   }
 
   /** A core for single questions: each is answered in one go, so one serves all. */
@@ -129,12 +120,12 @@ export class HomeAccess {
   }
 
   /** Carries out one operation, with the locks of the machines that run here. A core is an operation's own while it lasts. */
-  async run<O extends Operation>(operation: O, { held = [], bulk, machines }: RunOptions = {}): Promise<Outcome<O>> {
+  async run<O extends Operation>(operation: O, { held = [], bulk, machines, ...caller }: RunOptions = {}): Promise<Outcome<O>> {
     const core = this.#idleCores.pop() ?? (await Core.create())
     const own = 'boxId' in operation ? this.runner.heldLocks(operation.boxId) : []
     const found = machines ?? this.runner.operationMachines()
     try {
-      return await perform(core, operation, { ...this.performer, machines: found, held: [...own, ...held], ...(bulk && { bulk }) })
+      return await perform(core, operation, { ...this.performer, ...caller, machines: found, held: [...own, ...held], ...(bulk && { bulk }) })
     } finally {
       // One that had to think about a large home gives its memory back.
       if (core.bytes.length <= IDLE_CORE_BYTES && this.#idleCores.length < IDLE_CORES) this.#idleCores.push(core)
@@ -181,27 +172,15 @@ export class HomeAccess {
   }
 
   /** Waits for all earlier calls on this box and keeps later ones waiting until the function that this answers is called. */
-  enter(boxId: string): Promise<() => void> {
+  enter(boxId: string, signal?: AbortSignal): Promise<() => void> {
     this.#checkOpen()
-    return this.#enter(boxId)
+    checkAborted(signal)
+    return this.#turns.enter(boxId, signal)
   }
 
-  async #enter(boxId: string): Promise<() => void> {
-    const before = this.#turns.get(boxId)
-    let leave = (): void => undefined
-    const turn = new Promise<void>((resolve) => (leave = resolve))
-    const mine = before === undefined ? turn : before.then(() => turn)
-    this.#turns.set(boxId, mine)
-    await before
-    return () => {
-      leave()
-      if (this.#turns.get(boxId) === mine) this.#turns.delete(boxId)
-    }
-  }
-
-  /** Runs `work` in the box's turn: callers in one process wait for each other, others are told `busy`. */
-  async inTurn<T>(boxId: string, work: () => Promise<T>): Promise<T> {
-    const leave = await this.enter(boxId)
+  /** Runs `work` in the box's turn: callers in one process wait for each other, others are told `busy`. The waiting ends by `signal`. */
+  async inTurn<T>(boxId: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const leave = await this.enter(boxId, signal)
     try {
       return await work()
     } finally {
@@ -211,7 +190,7 @@ export class HomeAccess {
 
   /** Like `inTurn`, for what has to be done even while the home is being closed: a machine that ended is told to the record. */
   async afterTurn(boxId: string, work: () => Promise<void>): Promise<void> {
-    const leave = await this.#enter(boxId)
+    const leave = await this.#turns.enter(boxId)
     try {
       await work()
     } finally {
@@ -220,11 +199,12 @@ export class HomeAccess {
   }
 
   /** Runs one operation on a box, in turn. Refused with `invalid_state` while this process has the box's disk open. */
-  change<O extends Operation & { readonly boxId: string }>(operation: O): Promise<Outcome<O>> {
-    return this.inTurn(operation.boxId, () => {
+  change<O extends Operation & { readonly boxId: string }>(operation: O, options: CallerOptions = {}): Promise<Outcome<O>> {
+    const work = (): Promise<Outcome<O>> => {
       this.checkDiskClosed(operation.boxId)
-      return this.run(operation)
-    })
+      return this.run(operation, options)
+    }
+    return this.inTurn(operation.boxId, work, options.signal)
   }
 
   /** What a message calls a box: its name where it has one. */
@@ -272,9 +252,9 @@ export class HomeAccess {
 
   async #close(): Promise<void> {
     // Whoever made a call hears how it ended; here it only has to be over.
-    await Promise.allSettled([...this.#turns.values(), ...this.#running])
+    await Promise.allSettled([this.#turns.over(), ...this.#running])
     const closed = await Promise.allSettled([...Array.from(this.#openDisks.values(), (closeDisk) => closeDisk()), this.runner.close()])
-    await Promise.allSettled(this.#turns.values())
+    await this.#turns.over()
     await this.store.close()
     // A disk that could not be flushed, a machine that could not be stopped: the caller has to know.
     for (const result of closed) if (result.status === 'rejected') throw result.reason

@@ -1,11 +1,16 @@
 // The images of a home: disks that boxes start as. An image is brought in when it is first used, and then belongs to the home.
 
+import { checkAborted } from './aborted.ts'
+import type { CopyProgress } from './disk-source.ts'
 import { BoxLiteError, isBoxLiteError } from './error.ts'
 import type { Guest, ImageSource } from './guest.ts'
 import { Sha256 } from './archive/sha256.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { LayerFile } from './host.ts'
+import type { ChangeProgress } from './operation/change-progress.ts'
 import type { ImageRecord } from './operation/record.ts'
+import type { AssetProgress, CallOptions } from './progress.ts'
+import { SharedWork } from './shared-work.ts'
 import { RECORD_SUFFIX } from './store/names.ts'
 
 /** An image that a disk can start as. */
@@ -27,22 +32,20 @@ export interface HomeImage extends ImageInfo {
   readonly createdAt: Date
 }
 
-/** How far the making or bringing in of an image is. */
-export interface ImageProgress {
-  /** `build`: it is made, step by step; `copy`: its bytes come into the home. */
-  readonly stage: 'build' | 'copy'
-  /** What is done just now; for a build. */
-  readonly step: string | null
-  readonly done: number
-  /** Bytes of a copy, steps of a build; null where nobody knows. */
-  readonly total: number | null
+/** How far the making of an image is. */
+export interface BuildProgress {
+  readonly stage: 'build'
+  /** What is done just now. */
+  readonly step: string
+  readonly doneSteps: number
+  /** Null where nobody knows. */
+  readonly totalSteps: number | null
 }
 
-export interface ImageOptions {
-  /** Ends the call with `aborted`; nothing half-made stays in the home. */
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: ImageProgress) => void
-}
+/** How far the making of an image, or its coming into the home (`copy`), is. */
+export type ImageProgress = BuildProgress | CopyProgress | AssetProgress
+
+export type ImageOptions = CallOptions<ImageProgress>
 
 const COPY_CHUNK_BYTES = 1024 * 1024
 /** Another process that brings in the same image is waited for so long, and looked at so often. */
@@ -52,17 +55,18 @@ const OTHER_LOOK_MS = 50
 /** The images of a home, by name or by digest. */
 export class Images {
   readonly #home: HomeAccess
-  readonly #coming = new Map<string, Promise<HomeImage>>()
+  readonly #building = new SharedWork<ImageSource, ImageProgress>()
+  readonly #coming = new SharedWork<HomeImage, ImageProgress>()
 
   constructor(home: HomeAccess) {
     this.#home = home
   }
 
   /** What is in the home, by name, and after it what could be brought in. */
-  async list(): Promise<ImageInfo[]> {
+  async list(options: ImageOptions = {}): Promise<ImageInfo[]> {
     const here = (await this.#records()).map(imageOf)
     const known = new Set(here.map(({ reference }) => reference))
-    const guest = await this.#guestOrNull()
+    const guest = await this.#guestOrNull(options)
     const more = (guest?.references ?? []).filter((reference) => !known.has(reference)).map((reference) => ({
       reference,
       digest: guest?.image(reference)?.digest ?? null,
@@ -79,10 +83,10 @@ export class Images {
   }
 
   /** Forgets an image; boxes that were made of it live on. Its space comes back with `prune`, when no box stands on it. `not_found` for none. */
-  async remove(reference: string): Promise<void> {
+  async remove(reference: string, { signal, onProgress }: CallOptions<ChangeProgress> = {}): Promise<void> {
     const record = await this.#find(reference)
     if (record === null) throw imageNotFound(reference, [])
-    await this.#home.during(() => this.#home.run({ kind: 'image.remove', imageId: record.id }))
+    await this.#home.during(() => this.#home.run({ kind: 'image.remove', imageId: record.id }, { signal, onProgress }))
   }
 
   /**
@@ -99,21 +103,21 @@ export class Images {
    */
   async build(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
     return this.#made(reference, options, async () => {
-      const guest = await this.#home.guest()
+      const guest = await this.#home.guest(options)
       return guest.image(reference) ?? (await need(guest.build, 'built')(reference, options))
     })
   }
 
   /** Makes an image of a directory or a tar of this machine; `already_exists` where an image has the name. */
   async import(reference: string, source: { readonly path: string }, options: ImageOptions = {}): Promise<HomeImage> {
-    const taken = (await this.#find(reference)) !== null || ((await this.#guestOrNull())?.references.includes(reference) ?? false)
+    const taken = (await this.#find(reference)) !== null || ((await this.#guestOrNull(options))?.references.includes(reference) ?? false)
     if (taken) {
       throw new BoxLiteError('already_exists', `There is an image '${reference}' already`, {
         remedy: 'Choose another name, or remove that one first.',
         facts: { image: reference },
       })
     }
-    return this.#made(reference, options, async () => need((await this.#home.guest()).import, 'made of files')(reference, source, options))
+    return this.#made(reference, options, async () => need((await this.#home.guest(options)).import, 'made of files')(reference, source, options))
   }
 
   async #made(reference: string, options: ImageOptions, make: () => Promise<ImageSource>): Promise<HomeImage> {
@@ -125,29 +129,28 @@ export class Images {
 
   /** The image of a name or a digest, brought into the home where that has to be, and built where it never was. */
   async bring(reference: string, options: ImageOptions = {}): Promise<HomeImage> {
-    const guest = await this.#guestOrNull()
+    const guest = await this.#guestOrNull(options)
     // What the guest calls so is meant, also where the home has an older one of the name.
     const source = guest?.image(reference) ?? null
     if (source !== null) return this.#bringOnce(source, options)
     const record = await this.#find(reference)
     if (record !== null) return imageOf(record)
-    if (guest === null) await this.#home.guest()
-    if (guest?.build !== undefined && guest.references.includes(reference)) return this.#bringOnce(await guest.build(reference, options), options)
+    if (guest === null) await this.#home.guest(options)
+    const { build } = guest ?? {}
+    if (build !== undefined && guest?.references.includes(reference) === true) {
+      return this.#bringOnce(await this.#building.join(reference, options, (whole) => build(reference, whole)), options)
+    }
     throw imageNotFound(reference, guest?.references ?? [])
   }
 
   #bringOnce(source: ImageSource, options: ImageOptions): Promise<HomeImage> {
-    const { digest } = source
-    const coming = this.#coming.get(digest)
-    if (coming !== undefined) return coming
-    const mine = this.#bringIn(source, options).finally(() => this.#coming.delete(digest))
-    this.#coming.set(digest, mine)
-    return mine
+    return this.#coming.join(source.digest, options, (whole) => this.#bringIn(source, whole))
   }
 
   async #bringIn(source: ImageSource, options: ImageOptions): Promise<HomeImage> {
     const { host } = this.#home
     for (const startedMs = host.nowMs(); ; await pause(OTHER_LOOK_MS)) {
+      checkAborted(options.signal)
       const here = await this.#home.readImage(source.digest)
       if (here !== null) return imageOf(here)
       try {
@@ -170,7 +173,7 @@ export class Images {
         layers: [{ name: `${host.newId()}.qcow2`, parent: null }],
         nowMs: host.nowMs(),
       },
-      { bulk: { fill: (_index, _layer, file) => copyVerified(source, file, options) } },
+      { bulk: { fill: (_index, _layer, file) => copyVerified(source, file, options) }, signal: options.signal },
     )
     return record
   }
@@ -188,9 +191,9 @@ export class Images {
   }
 
   /** The guest, or null where there is none: what the home has can be used all the same. */
-  async #guestOrNull(): Promise<Guest | null> {
+  async #guestOrNull(options: ImageOptions): Promise<Guest | null> {
     try {
-      return await this.#home.guest()
+      return await this.#home.guest(options)
     } catch (error) {
       if (isBoxLiteError(error, 'engine_unavailable')) return null
       throw error
@@ -206,8 +209,8 @@ async function copyVerified(source: ImageSource, target: LayerFile, { signal, on
     const chunk = new Uint8Array(COPY_CHUNK_BYTES)
     let done = 0
     for (let count = -1; count !== 0; done += count) {
-      if (signal?.aborted === true) throw new BoxLiteError('aborted', 'Bringing in the image was aborted', { cause: signal.reason })
-      onProgress?.({ stage: 'copy', step: null, done, total: source.bytes })
+      checkAborted(signal)
+      onProgress?.({ stage: 'copy', doneBytes: done, totalBytes: source.bytes })
       count = await file.read(chunk, done)
       const part = chunk.subarray(0, count)
       sha256.update(part)

@@ -4,10 +4,12 @@
 //
 // The locks that an operation took are let go here, at its end, however it ends.
 
+import { unlessAborted } from './aborted.ts'
 import type { Core } from './core/core.ts'
 import { BoxLiteError, isBoxLiteError, type ErrorCode } from './error.ts'
 import type { Directory, Held, LockScope, RecordKind } from './host.ts'
 import { Effect, HomeMode, MachineState, Place, Status, Step } from './operation/abi.ts'
+import { Caller } from './operation/caller.ts'
 import { encodeOperation } from './operation/encode.ts'
 import { decodeFinding, decodeOutcome } from './operation/decode.ts'
 import { findName } from './operation/find-name.ts'
@@ -55,6 +57,7 @@ class Run {
   readonly #host: PerformHost
   readonly #taken: Held[] = []
   readonly #layers: LayerFiles
+  readonly #caller: Caller
   readonly #findings: Finding[] = []
   readonly #errors: unknown[] = []
   readonly #listings = new Map<Directory, readonly string[]>()
@@ -65,6 +68,7 @@ class Run {
     this.#operation = operation
     this.#host = host
     this.#layers = new LayerFiles(operation, host, () => this.#heldLocks())
+    this.#caller = new Caller(operation.kind, host)
   }
 
   async toEnd(): Promise<Outcome> {
@@ -104,6 +108,7 @@ class Run {
     this.#answer.clear()
     let status: number = Status.OK
     try {
+      this.#caller.before(effect)
       status = await this.#carryOut(effect, message)
       this.#errors.push(null)
     } catch (error) {
@@ -182,7 +187,7 @@ class Run {
     const box: BoxMachine = { boxId: message.text(), machine: JSON.parse(message.text()) as MachineRecord }
     switch (effect) {
       case Effect.FREEZE:
-        await machines.freeze(box)
+        await unlessAborted(machines.freeze(box), this.#host.signal)
         return Status.OK
       case Effect.PAUSE:
         await machines.pause(box)

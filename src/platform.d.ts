@@ -19,6 +19,10 @@ interface AbortSignal {
   addEventListener(type: 'abort', listener: () => void): void
   removeEventListener(type: 'abort', listener: () => void): void
 }
+declare class AbortController {
+  readonly signal: AbortSignal
+  abort(reason?: unknown): void
+}
 interface ByteStreamReader {
   read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: undefined }>
   cancel(): Promise<void>

@@ -6,6 +6,9 @@ import type { FilesProgress } from './files/file-options.ts'
 import type { FsckProgress } from './fsck.ts'
 import type { ImageProgress } from './images.ts'
 import type { StartProgress } from './machine/launch.ts'
+import type { StopProgress } from './machine/stop.ts'
+import type { ChangeProgress } from './operation/change-progress.ts'
+import type { PruneProgress } from './prune.ts'
 
 /** The guest's files come from where `assets` says; on a page alone. */
 export interface AssetProgress {
@@ -23,4 +26,25 @@ export type OpenProgress =
   | { readonly stage: 'recover'; readonly doneBoxes: number; readonly totalBoxes: number }
 
 /** Every stage that a call may tell of. */
-export type Progress = OpenProgress | StartProgress | CopyProgress | ArchiveProgress | ImageProgress | FilesProgress | FsckProgress
+export type Progress =
+  | OpenProgress
+  | StartProgress
+  | StopProgress
+  | ChangeProgress
+  | CopyProgress
+  | ArchiveProgress
+  | ImageProgress
+  | FilesProgress
+  | PruneProgress
+  | FsckProgress
+
+/** What every slow call takes. */
+export interface CallOptions<P extends Progress> {
+  /**
+   * Ends the call: it rejects with `aborted`, and nothing has changed. Every change has one moment from which on it is made; a call
+   * whose change is made by then goes on to its end.
+   */
+  readonly signal?: AbortSignal | undefined
+  /** Told how far the call is. */
+  readonly onProgress?: ((progress: P) => void) | undefined
+}

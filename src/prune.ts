@@ -5,8 +5,9 @@ import { mergeLayers } from './disk/merge.ts'
 import { checkAborted } from './aborted.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { LayerFile } from './host.ts'
-import type { Finding } from './operation/operation.ts'
+import type { Collect, Finding, Outcome } from './operation/operation.ts'
 import type { Fold } from './perform.ts'
+import type { CallOptions } from './progress.ts'
 import { layerFormat } from './store/names.ts'
 
 export interface PruneReport {
@@ -19,33 +20,46 @@ export interface PruneReport {
   readonly findings: readonly Finding[]
 }
 
-export interface PruneOptions {
-  /** Ends it with `aborted`, between two layers or within one; what was given back by then stays so. */
-  readonly signal?: AbortSignal
-}
+/** How far giving space back is: `collect` deletes what nothing reaches, `merge` folds layers. How much there is shows as it goes. */
+export type PruneProgress =
+  | { readonly stage: 'collect'; readonly deletedFiles: number }
+  | { readonly stage: 'merge'; readonly mergedLayers: number }
+
+/** `signal` ends it between two files or within one; what was given back by then stays so. */
+export type PruneOptions = CallOptions<PruneProgress>
 
 const FOLDS_AT_ONCE = 1000
 
 /** Alone in the home; `busy` while others work in it. Folding waits for boxes that someone has, and says so in the findings. */
-export async function pruneHome(home: HomeAccess, { signal }: PruneOptions): Promise<PruneReport> {
+export async function pruneHome(home: HomeAccess, { signal, onProgress }: PruneOptions): Promise<PruneReport> {
+  checkAborted(signal)
   const lock = await home.lockHome('exclusive')
   const held = [{ scope: { kind: 'home', mode: 'exclusive' }, held: lock }] as const
+  const collect = async (deletedFiles: number): Promise<Outcome<Collect>> => {
+    onProgress?.({ stage: 'collect', deletedFiles })
+    const outcome = await home.run({ kind: 'collect', dryRun: false }, { held, signal })
+    checkAborted(signal)
+    return outcome
+  }
   try {
-    const first = await home.run({ kind: 'collect', dryRun: false }, { held })
+    const first = await collect(0)
     if (!first.complete) return { deleted: first.deleted, merged: 0, complete: false, findings: first.findings }
     const findings: Finding[] = []
     let merged = 0
     for (let folded = FOLDS_AT_ONCE; folded === FOLDS_AT_ONCE; merged += folded) {
+      let done = merged
+      const fold = async (layers: Fold, target: LayerFile): Promise<void> => {
+        onProgress?.({ stage: 'merge', mergedLayers: done++ })
+        checkAborted(signal)
+        await foldLayers(home, layers, target, signal)
+      }
+      const outcome = await home.run({ kind: 'merge', temporaryId: home.host.newId(), limit: FOLDS_AT_ONCE }, { held, bulk: { fold } })
       checkAborted(signal)
-      const outcome = await home.run(
-        { kind: 'merge', temporaryId: home.host.newId(), limit: FOLDS_AT_ONCE },
-        { held, bulk: { fold: (fold, target) => foldLayers(home, fold, target, signal) } },
-      )
       folded = outcome.merged
       findings.push(...outcome.findings)
     }
     // A layer that was folded into another is garbage now.
-    const last = merged === 0 ? first : await home.run({ kind: 'collect', dryRun: false }, { held })
+    const last = merged === 0 ? first : await collect(first.deleted)
     const deleted = first.deleted + (merged === 0 ? 0 : last.deleted)
     // What stays is found again each time, and told once.
     const gone = merged === 0 ? [] : first.findings.filter(({ kind }) => kind === 'garbage')
@@ -70,7 +84,7 @@ async function foldLayers(home: HomeAccess, { upper, lower, below }: Fold, targe
       target,
       backing: first === undefined ? null : { name: first.name, format: first.format },
       codec: home.host.codec,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     })
   } finally {
     for (const { file } of layers) await file.close()

@@ -4,14 +4,22 @@ import { openFrozenDisk, type BoxDisk } from './box-disk.ts'
 import { snapshotInfo, snapshotTree, type SnapshotInfo, type SnapshotTree } from './box-info.ts'
 import { BoxLiteError, isBoxLiteError } from './error.ts'
 import type { HomeAccess } from './home-access.ts'
+import type { StartProgress } from './machine/launch.ts'
+import type { StopProgress } from './machine/stop.ts'
+import type { CallerOptions } from './operation/caller.ts'
+import type { ChangeProgress } from './operation/change-progress.ts'
 import type { BoxRecord, SnapshotRecord } from './operation/record.ts'
+import type { CallOptions } from './progress.ts'
 
-export interface SnapshotCreateOptions {
+export interface SnapshotCreateOptions extends CallOptions<ChangeProgress> {
   readonly description?: string
 }
 
-export interface SnapshotRestoreOptions {
-  /** Stops the box first where it runs, and starts it after. Without it a box that runs is refused with `invalid_state`. */
+export interface SnapshotRestoreOptions extends CallOptions<StopProgress | ChangeProgress | StartProgress> {
+  /**
+   * Stops the box first where it runs, and starts it after. Without it a box that runs is refused with `invalid_state`. From the
+   * moment when its guest is told to shut down the call goes to its end, whatever `signal` says.
+   */
   readonly restart?: boolean
   /** Keeps the disk as it is now as a snapshot of this name. */
   readonly keepCurrent?: string
@@ -31,18 +39,13 @@ export class Snapshots {
    * Names the disk as it is now, of a box that runs too; durable when it resolves. `consistency` says how the disk was caught.
    * `already_exists` where the box has the name.
    */
-  async create(name: string, { description = '' }: SnapshotCreateOptions = {}): Promise<SnapshotInfo> {
+  async create(name: string, { description = '', signal, onProgress }: SnapshotCreateOptions = {}): Promise<SnapshotInfo> {
     const { host } = this.#home
-    const snapshotId = host.newId()
-    const { record, snapshot, findings } = await this.#home.change({
-      kind: 'snapshot.create',
-      boxId: this.#boxId,
-      name,
-      description,
-      snapshotId,
-      layerId: host.newId(),
-      nowMs: host.nowMs(),
-    })
+    const ids = { snapshotId: host.newId(), layerId: host.newId() }
+    const { record, snapshot, findings } = await this.#home.change(
+      { kind: 'snapshot.create', boxId: this.#boxId, name, description, ...ids, nowMs: host.nowMs() },
+      { signal, onProgress },
+    )
     this.#home.runner.tell(this.#boxId, findings)
     return this.#info(record, snapshot)
   }
@@ -60,29 +63,26 @@ export class Snapshots {
   }
 
   /** Forgets a snapshot; its children get its parent. Its space comes back with `prune`. */
-  async remove(idOrName: string): Promise<void> {
-    await this.#home.change({ kind: 'snapshot.remove', boxId: this.#boxId, snapshot: idOrName })
+  async remove(idOrName: string, { signal, onProgress }: CallOptions<ChangeProgress> = {}): Promise<void> {
+    await this.#home.change({ kind: 'snapshot.remove', boxId: this.#boxId, snapshot: idOrName }, { signal, onProgress })
   }
 
   /** Puts the box's disk back to what it was at the snapshot. What it was until now is lost, unless it is kept. */
-  restore(idOrName: string, { restart = false, keepCurrent }: SnapshotRestoreOptions = {}): Promise<void> {
+  restore(idOrName: string, options: SnapshotRestoreOptions = {}): Promise<void> {
+    const { restart = false, keepCurrent, signal, onProgress } = options
     const { host, runner } = this.#home
-    return this.#home.inTurn(this.#boxId, async () => {
+    const work = async (): Promise<void> => {
       this.#home.checkDiskClosed(this.#boxId)
       // Looked for first: a misspelt name stops no box.
       this.#layerOf(await this.#record(), idOrName)
-      const restore = async (): Promise<void> => {
-        await this.#home.run({
-          kind: 'snapshot.restore',
-          boxId: this.#boxId,
-          snapshot: idOrName,
-          layerId: host.newId(),
-          keepCurrent: keepCurrent === undefined ? null : { name: keepCurrent, snapshotId: host.newId() },
-          nowMs: host.nowMs(),
-        })
+      const kept = keepCurrent === undefined ? null : { name: keepCurrent, snapshotId: host.newId() }
+      const restore = async (caller: CallerOptions): Promise<void> => {
+        const ids = { boxId: this.#boxId, layerId: host.newId() }
+        await this.#home.run({ kind: 'snapshot.restore', ...ids, snapshot: idOrName, keepCurrent: kept, nowMs: host.nowMs() }, caller)
       }
-      await (restart ? runner.restart(this.#boxId, restore) : restore())
-    })
+      await (restart ? runner.restart(this.#boxId, () => restore({ onProgress }), options) : restore({ signal, onProgress }))
+    }
+    return this.#home.inTurn(this.#boxId, work, signal)
   }
 
   /** The snapshots by descent, and the one that the disk comes after. */

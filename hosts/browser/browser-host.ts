@@ -21,9 +21,9 @@ export function browserHost({ assets: folder, onProgress }: Pick<OpenOptions, 'a
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     nowMs: () => Date.now(),
     engines: [new V86Engine(browserV86Host(assets))],
-    async findGuest(tell) {
+    async findGuest(options) {
       if (assets === null) throw noAssets()
-      return findBrowserGuest(assets, tell)
+      return findBrowserGuest(assets, options?.onProgress)
     },
   }
 }

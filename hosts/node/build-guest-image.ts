@@ -11,7 +11,7 @@ import { type GuestAssets, type GuestImageFile } from './guest-assets.ts'
 
 export interface BuildImageOptions {
   /** Ends the build with `aborted`; what was downloaded stays in the cache, and the next build takes it from there. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Gets each line that the builder says: a step and how long it is expected to take, or how far it is. */
   readonly onProgress?: (line: string) => void
 }

@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createGunzip } from 'node:zlib'
+import { checkAborted } from '../../src/aborted.ts'
 import { readTarEntries } from '../../src/archive/tar-entry-reader.ts'
 import { plainOrZstd } from '../../src/archive/zstd-source.ts'
 import type { BoxHost } from '../../src/box-host.ts'
@@ -49,9 +50,9 @@ export async function importImage(
   { path }: { readonly path: string },
   { signal, onProgress }: ImageOptions,
 ): Promise<ImageSource> {
-  const tell = (done: number, step: string): void => {
-    if (signal?.aborted === true) throw new BoxLiteError('aborted', 'Making the image was aborted', { cause: signal.reason })
-    onProgress?.({ stage: 'build', step, done, total: 4 })
+  const tell = (doneSteps: number, step: string): void => {
+    checkAborted(signal, 'The making of the image')
+    onProgress?.({ stage: 'build', step, doneSteps, totalSteps: 4 })
   }
   tell(0, 'reading what the image shall hold')
   const tar = await tarOf(path)

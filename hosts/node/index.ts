@@ -3,7 +3,7 @@
 import { BoxLite as BoxLiteOn, type OpenOptions } from '../../src/boxlite.ts'
 import { CodeBox as CodeBoxOn, type CodeBoxOptions } from '../../src/code-box.ts'
 import type { ExecResult } from '../../src/exec/exec-options.ts'
-import { openOptions, runIn, type RunOptions } from '../../src/run.ts'
+import { runOnce, type RunOptions } from '../../src/run.ts'
 import { nodeHost } from './host.ts'
 
 export * from '../../src/index.ts'
@@ -16,14 +16,9 @@ export const BoxLite = {
   open: async (options: OpenOptions = {}): Promise<BoxLite> => BoxLiteOn.open(nodeHost(options), options),
 } as const
 
-/** Runs a command in a fresh box of the default home, which is gone afterwards: a line by the guest's shell, a list as it is. */
-export async function run(command: string | readonly string[], options: RunOptions = {}): Promise<ExecResult> {
-  const lite = await BoxLite.open(openOptions(options))
-  try {
-    return await runIn(lite, command, options)
-  } finally {
-    await lite.close()
-  }
+/** Runs a command in a fresh box, which is gone afterwards: a line by the guest's shell, a list as it is. */
+export function run(command: string | readonly string[], options?: RunOptions): Promise<ExecResult> {
+  return runOnce(BoxLite.open, command, options)
 }
 
 /** A box to run Python in: made when it is first used, gone when it is stopped. */

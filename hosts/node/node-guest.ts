@@ -21,8 +21,8 @@ export async function findNodeGuest(host: BoxHost, folder: string | undefined): 
     },
     build: async (reference, { signal, onProgress }) => {
       let done = 0
-      const tell = (step: string): void => onProgress?.({ stage: 'build', step, done: done++, total: null })
-      return imageSource(await buildGuestImage(assets, reference, { ...(signal && { signal }), onProgress: tell }))
+      const tell = (step: string): void => onProgress?.({ stage: 'build', step, doneSteps: done++, totalSteps: null })
+      return imageSource(await buildGuestImage(assets, reference, { signal, onProgress: tell }))
     },
     import: (reference, source, options) => importImage(host, assets, reference, source, options),
   }

@@ -15,7 +15,7 @@ import { type ArchivePlan, findSnapshot, planArchive, type PlannedLayer, spanOf 
 import { LayerChains } from './layer-chain.ts'
 import { measureLayerStream, writeLayerStream } from './layer-stream.ts'
 import { encodeManifest } from './manifest.ts'
-import { type ArchiveOptions, Progress } from './progress.ts'
+import { type ArchiveOptions, ArchiveMeter } from './progress.ts'
 import { Sha256 } from './sha256.ts'
 import { type TarInput, writeTar } from './tar-writer.ts'
 
@@ -85,7 +85,7 @@ async function* members(
   plan: ArchivePlan,
   options: ExportOptions,
 ): AsyncGenerator<TarInput, void, undefined> {
-  const progress = new Progress(options)
+  const progress = new ArchiveMeter(options)
   const sha256 = await Sha256.create()
   const digests = new DigestList()
   progress.begin('measure', null)
@@ -119,7 +119,7 @@ async function* layerBody(
   chains: LayerChains,
   layer: PlannedLayer,
   sha256: Sha256,
-  progress: Progress,
+  progress: ArchiveMeter,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const chain = await chains.open(layer.top, layer.depth)
   try {
@@ -133,7 +133,7 @@ async function* layerBody(
   }
 }
 
-async function digestOfBase(chains: LayerChains, plan: ArchivePlan, sha256: Sha256, progress: Progress): Promise<string> {
+async function digestOfBase(chains: LayerChains, plan: ArchivePlan, sha256: Sha256, progress: ArchiveMeter): Promise<string> {
   const base = plan.layers[0] as PlannedLayer
   const isOwn = plan.live.layer === 0 || plan.snapshots.some(({ layer }) => layer === 0)
   if (isOwn || plan.layers.some(({ parent }, index) => index > 0 && parent === null)) {
@@ -143,7 +143,7 @@ async function digestOfBase(chains: LayerChains, plan: ArchivePlan, sha256: Sha2
 }
 
 /** SHA-256 of the stream that a layer has, or would have, in an archive. */
-export async function digestOfLayer(chains: LayerChains, layer: PlannedLayer, sha256: Sha256, progress: Progress): Promise<string> {
+export async function digestOfLayer(chains: LayerChains, layer: PlannedLayer, sha256: Sha256, progress: ArchiveMeter): Promise<string> {
   for await (const chunk of layerBody(chains, layer, sha256, progress)) void chunk
   return sha256.end()
 }

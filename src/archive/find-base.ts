@@ -7,7 +7,7 @@ import { readImageRecord } from '../operation/read-record.ts'
 import { digestOfLayer } from './export.ts'
 import type { LayerChains } from './layer-chain.ts'
 import type { Manifest } from './manifest.ts'
-import type { Progress } from './progress.ts'
+import type { ArchiveMeter } from './progress.ts'
 import type { Sha256 } from './sha256.ts'
 
 /** An image, and its layer that an archive's first layer is. */
@@ -20,7 +20,7 @@ export interface FoundBase {
 export interface BaseReading {
   readonly chains: LayerChains
   readonly sha256: Sha256
-  readonly progress: Progress
+  readonly progress: ArchiveMeter
 }
 
 const SUFFIX = '.json'

@@ -19,7 +19,7 @@ import { readLayerHeader, readLayerRuns } from './layer-stream.ts'
 import { decodeManifest, isOwnManifest, type Manifest } from './manifest.ts'
 import { newBoxOperation } from './new-box.ts'
 import { readManifest, type ReadManifest, readSmall } from './small-members.ts'
-import { type ArchiveOptions, Progress } from './progress.ts'
+import { type ArchiveOptions, ArchiveMeter } from './progress.ts'
 import { Sha256 } from './sha256.ts'
 import { damaged } from './tar-header.ts'
 import { type TarMember, TarReader } from './tar-reader.ts'
@@ -41,7 +41,7 @@ export interface ImportOptions extends ArchiveOptions {
  */
 export async function importBox(host: PerformHost, source: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Outcome<BoxCreate>> {
   const iterator = source[Symbol.asyncIterator]()
-  const progress = new Progress(options)
+  const progress = new ArchiveMeter(options)
   progress.begin('import', null)
   try {
     const tar = new TarReader(new ByteReader(await plainOrZstd(counted(iterator, progress))))
@@ -68,7 +68,7 @@ async function firstMember(tar: TarReader): Promise<TarMember> {
   }
 }
 
-async function* counted(iterator: AsyncIterator<Uint8Array>, progress: Progress): AsyncGenerator<Uint8Array, void, undefined> {
+async function* counted(iterator: AsyncIterator<Uint8Array>, progress: ArchiveMeter): AsyncGenerator<Uint8Array, void, undefined> {
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
     progress.advance(next.value.length)
     yield next.value
@@ -96,7 +96,7 @@ class ArchiveImport {
     sha256.update(bytes)
     this.#digests.add(MANIFEST_NAME, sha256.end())
     const outside = manifest.layers[0]?.sha256 ?? null
-    const reading = { chains: this.#chains, sha256, progress: new Progress(this.#options) }
+    const reading = { chains: this.#chains, sha256, progress: new ArchiveMeter(this.#options) }
     const base = outside === null ? null : await findBase(core, this.#host.store, manifest, reading)
     const { name = manifest.name, newId, nowMs } = this.#options
     const operation = newBoxOperation({ ...manifest, name, config: { ...manifest.config, createdAt: nowMs } }, base, newId)
@@ -106,7 +106,7 @@ class ArchiveImport {
       await this.#fill(manifest, index + offset, layer, file, sha256)
       if (index === operation.layers.length - 1) await this.#finish()
     }
-    return perform(core, operation, { ...this.#host, bulk: { ...this.#host.bulk, fill } })
+    return perform(core, operation, { ...this.#host, signal: this.#options.signal, bulk: { ...this.#host.bulk, fill } })
   }
 
   async #fill(manifest: Manifest, index: number, layer: NewLayer, file: LayerFile, sha256: Sha256): Promise<void> {

@@ -2,13 +2,13 @@
 
 import type { LayerTarget } from './layer-image.ts'
 import { layerRuns, type LayerSpan } from './layer-runs.ts'
-import type { Progress } from './progress.ts'
+import type { ArchiveMeter } from './progress.ts'
 
 /** How much is held at once, in bytes. */
 const CHUNK_BYTES = 1024 * 1024
 
 /** Copies `span` into `target`, which is empty and as large. */
-export async function copyLayer(span: LayerSpan, target: LayerTarget, progress: Progress): Promise<void> {
+export async function copyLayer(span: LayerSpan, target: LayerTarget, progress: ArchiveMeter): Promise<void> {
   const chunk = new Uint8Array(CHUNK_BYTES)
   for await (const { kind, offset, length } of layerRuns(span)) {
     if (kind === 'zero') {

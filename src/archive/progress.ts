@@ -1,6 +1,7 @@
 // How far an export or an import is, and how it is called off.
 
-import { BoxLiteError } from '../error.ts'
+import { checkAborted } from '../aborted.ts'
+import type { CallOptions } from '../progress.ts'
 
 /** What is being done: finding out how much there is (`measure`), writing or reading an archive, or copying disks (`adopt`). */
 export type ArchiveStage = 'measure' | 'export' | 'import' | 'adopt'
@@ -12,15 +13,10 @@ export interface ArchiveProgress {
   readonly totalBytes: number | null
 }
 
-/** What every long call here takes. */
-export interface ArchiveOptions {
-  /** Ends the work with `aborted`; nothing is left behind. */
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: ArchiveProgress) => void
-}
+export type ArchiveOptions = CallOptions<ArchiveProgress>
 
 /** Counts bytes, reports them and watches the signal. */
-export class Progress {
+export class ArchiveMeter {
   readonly #options: ArchiveOptions
   #stage: ArchiveStage = 'measure'
   #doneBytes = 0
@@ -38,9 +34,7 @@ export class Progress {
   }
 
   advance(bytes: number): void {
-    if (this.#options.signal?.aborted === true) {
-      throw new BoxLiteError('aborted', 'the call was aborted', { cause: this.#options.signal.reason })
-    }
+    checkAborted(this.#options.signal)
     this.#doneBytes += bytes
     this.#options.onProgress?.({ stage: this.#stage, doneBytes: this.#doneBytes, totalBytes: this.#totalBytes })
   }

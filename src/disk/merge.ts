@@ -21,7 +21,7 @@ export interface MergeOptions {
   readonly backing: Backing | null
   readonly codec?: Codec
   /** Ends the work with `aborted`; the target is then half made. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Layers of the chain that go into the target. */

@@ -8,9 +8,9 @@ export type DiskSource = Pick<Disk, 'sizeBytes' | 'read' | 'extents'>
 
 /** How long work on a disk is watched, and ended early. */
 export interface DiskWorkOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Called now and then with how much is done, 0 to 1. */
-  readonly onProgress?: (done: number) => void
+  readonly onProgress?: ((done: number) => void) | undefined
 }
 
 /** A range of a disk, in bytes. */

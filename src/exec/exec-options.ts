@@ -29,7 +29,7 @@ export interface ExecOptions {
   /** Kills the command's process group so many milliseconds after it was sent to the guest; from 1 to 2^31 - 1. By default never. */
   readonly timeoutMs?: number
   /** Kills the command's process group; the execution rejects with `aborted`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** `utf8` (the default) gives text, `buffer` gives `Uint8Array`. */
   readonly encoding?: 'utf8' | 'buffer'
   /** How much of `stdout`, and of `stderr`, is kept for the result, in bytes; by default 10 MiB, at most 256 MiB. What follows is dropped. */

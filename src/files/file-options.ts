@@ -2,7 +2,7 @@
 
 export interface FileOptions {
   /** Ends the call with `aborted`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface ReadOptions extends FileOptions {
@@ -60,7 +60,7 @@ export interface FilesProgress {
 export interface CopyFilesOptions extends FileOptions {
   /** Keeps numeric owners; by default what is copied in is root's, what is copied out the program's. */
   readonly ownership?: boolean
-  readonly onProgress?: (progress: FilesProgress) => void
+  readonly onProgress?: ((progress: FilesProgress) => void) | undefined
 }
 
 export interface CopyInOptions extends CopyFilesOptions {

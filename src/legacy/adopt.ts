@@ -5,7 +5,7 @@ import { planArchive, type PlannedBox, type PlannedLayer, spanOf } from '../arch
 import { LayerChains } from '../archive/layer-chain.ts'
 import { copyLayer } from '../archive/layer-copy.ts'
 import { newBoxOperation } from '../archive/new-box.ts'
-import { type ArchiveOptions, Progress } from '../archive/progress.ts'
+import { type ArchiveOptions, ArchiveMeter } from '../archive/progress.ts'
 import { Core } from '../core/core.ts'
 import type { Codec } from '../disk/codec.ts'
 import { BoxLiteError } from '../error.ts'
@@ -108,7 +108,7 @@ interface Copying {
 async function copyBox(core: Core, host: PerformHost, { chains, boxId, box, options }: Copying): Promise<BoxRecord> {
   const plan = await planArchive(chains, box, { only: null, baseApart: false })
   const operation = newBoxOperation({ ...plan, name: boxId, config: { createdAt: options.nowMs } }, null, options.newId)
-  const progress = new Progress(options)
+  const progress = new ArchiveMeter(options)
   progress.begin('adopt', null)
   const targets = new LayerChains(host.store, options.codec)
   const fill = async (index: number, layer: NewLayer, file: LayerFile): Promise<void> => {
@@ -121,5 +121,5 @@ async function copyBox(core: Core, host: PerformHost, { chains, boxId, box, opti
       await source.close()
     }
   }
-  return (await perform(core, operation, { ...host, bulk: { ...host.bulk, fill } })).record
+  return (await perform(core, operation, { ...host, signal: options.signal, bulk: { ...host.bulk, fill } })).record
 }

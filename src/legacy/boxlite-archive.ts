@@ -10,7 +10,7 @@ import { copyLayer } from '../archive/layer-copy.ts'
 import { LayerChains } from '../archive/layer-chain.ts'
 import type { ImportOptions } from '../archive/import.ts'
 import { newBoxOperation } from '../archive/new-box.ts'
-import { Progress } from '../archive/progress.ts'
+import { ArchiveMeter } from '../archive/progress.ts'
 import { Sha256 } from '../archive/sha256.ts'
 import { readManifest, type ReadManifest } from '../archive/small-members.ts'
 import { damaged } from '../archive/tar-header.ts'
@@ -133,7 +133,7 @@ async function publish(host: PerformHost, manifest: BoxliteManifest, aside: stri
   try {
     await checkFlat(source)
     const disk = await Disk.open([{ name: DISK, format: 'qcow2', file: source }], options.codec === undefined ? {} : { codec: options.codec })
-    const progress = new Progress(options)
+    const progress = new ArchiveMeter(options)
     progress.begin('import', null)
     const chains = new LayerChains(host.store, options.codec)
     const fill = (_index: number, layer: NewLayer, file: LayerFile): Promise<void> =>
@@ -141,7 +141,7 @@ async function publish(host: PerformHost, manifest: BoxliteManifest, aside: stri
     const box = { layers: [{ parent: null, virtualSizeBytes: disk.sizeBytes }], snapshots: [], live: { layer: 0, parent: null } }
     const { name = manifest.name, newId, nowMs } = options
     const operation = newBoxOperation({ ...box, name, config: { ...manifest.config, createdAt: nowMs } }, null, newId)
-    const outcome = await perform(await Core.create(), operation, { ...host, bulk: { ...host.bulk, fill } })
+    const outcome = await perform(await Core.create(), operation, { ...host, signal: options.signal, bulk: { ...host.bulk, fill } })
     await disk.close()
     return outcome
   } finally {

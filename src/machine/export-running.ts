@@ -3,14 +3,21 @@
 // so the box goes on, and the home is shared so that none of them is merged away.
 
 import { exportRecord, type ExportOptions } from '../archive/export.ts'
+import type { ArchiveProgress } from '../archive/progress.ts'
 import type { HomeAccess } from '../home-access.ts'
 import type { Held } from '../host.ts'
+import type { CallerOptions } from '../operation/caller.ts'
+import type { ChangeProgress } from '../operation/change-progress.ts'
 import type { BoxRecord } from '../operation/record.ts'
+import type { CallOptions } from '../progress.ts'
 
-export async function* exportRunning(home: HomeAccess, boxId: string, options: ExportOptions): AsyncGenerator<Uint8Array, void, undefined> {
+/** As of any export, and how far the catching is. */
+interface RunningExportOptions extends Omit<ExportOptions, 'onProgress'>, CallOptions<ArchiveProgress | ChangeProgress> {}
+
+export async function* exportRunning(home: HomeAccess, boxId: string, options: RunningExportOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const shared: Held = await home.lockHome('shared')
   try {
-    const record = options.snapshot === undefined ? await caught(home, boxId) : await home.record(boxId)
+    const record = options.snapshot === undefined ? await caught(home, boxId, options) : await home.record(boxId)
     yield* exportRecord(home.performer, record, options)
   } finally {
     await shared.release()
@@ -18,22 +25,19 @@ export async function* exportRunning(home: HomeAccess, boxId: string, options: E
 }
 
 /** The record as it would be of a stopped box with the disk of this moment. */
-function caught(home: HomeAccess, boxId: string): Promise<BoxRecord> {
+function caught(home: HomeAccess, boxId: string, { signal, onProgress }: CallerOptions): Promise<BoxRecord> {
   const { host } = home
   const snapshotId = host.newId()
-  return home.inTurn(boxId, async () => {
-    const { record, snapshot, findings } = await home.run({
-      kind: 'snapshot.create',
-      boxId,
-      name: `export-${snapshotId}`,
-      description: 'An export that is under way; it may be removed.',
-      snapshotId,
-      layerId: host.newId(),
-      nowMs: host.nowMs(),
-    })
+  const work = async (): Promise<BoxRecord> => {
+    const text = { name: `export-${snapshotId}`, description: 'An export that is under way; it may be removed.' }
+    const { record, snapshot, findings } = await home.run(
+      { kind: 'snapshot.create', boxId, ...text, snapshotId, layerId: host.newId(), nowMs: host.nowMs() },
+      { signal, onProgress },
+    )
     home.runner.tell(boxId, findings)
     await home.run({ kind: 'snapshot.remove', boxId, snapshot: snapshotId })
     const snapshots = record.snapshots.filter(({ id }) => id !== snapshotId)
     return { ...record, snapshots, live: snapshot.layer, liveParent: snapshot.parent, machine: null }
-  })
+  }
+  return home.inTurn(boxId, work, signal)
 }

@@ -14,7 +14,7 @@ import type { Machine } from '../engine.ts'
 import type { HomeAccess } from '../home-access.ts'
 import type { BoxRecord } from '../operation/record.ts'
 import type { HeldLock } from '../perform.ts'
-import type { AssetProgress } from '../progress.ts'
+import type { AssetProgress, CallOptions } from '../progress.ts'
 import { checkCapabilities } from './chosen-engine.ts'
 import { LiveMachine } from './live-machine.ts'
 import { startMainProgram } from './main-program.ts'
@@ -23,13 +23,11 @@ import { rootDisk } from './root-disk.ts'
 /** How far a start is. `engine`: finding out what works here; `machine`: preparing and launching it; `guest`: waiting for its agent. */
 export type StartProgress = { readonly stage: 'engine' | 'machine' | 'guest' } | AssetProgress
 
-export interface StartOptions {
+export interface StartOptions extends CallOptions<StartProgress> {
   /** Lets the machine go on when this program ends; by default what the box was made with. */
   readonly detach?: boolean
   /** How long the guest may take to answer; by default 60,000. */
   readonly startTimeoutMs?: number
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: StartProgress) => void
 }
 
 /** Slow machines under load boot slowly; a guest that hangs is still told within a minute. */
@@ -47,7 +45,7 @@ export async function launch(home: HomeAccess, record: BoxRecord, held: readonly
   onProgress?.({ stage: 'engine' })
   const chosen = await unlessAborted(home.engine(), signal, START)
   checkCapabilities(chosen, settings)
-  const guest = await home.guest({ ...(signal && { signal }), ...(onProgress && { onProgress }) })
+  const guest = await home.guest({ signal, onProgress })
   onProgress?.({ stage: 'machine' })
   const prepared = await chosen.engine.prepare({
     boxId,
@@ -60,7 +58,7 @@ export async function launch(home: HomeAccess, record: BoxRecord, held: readonly
   })
   try {
     checkAborted(signal, START)
-    await home.run({ kind: 'box.start', boxId, machine: prepared.identity }, { held })
+    await home.run({ kind: 'box.start', boxId, machine: prepared.identity }, { held, signal })
   } catch (error) {
     await prepared.abandon()
     throw error
@@ -70,7 +68,8 @@ export async function launch(home: HomeAccess, record: BoxRecord, held: readonly
     machine = await prepared.launch()
     onProgress?.({ stage: 'guest' })
     const live = new LiveMachine(machine, home.host)
-    await greet(home, record, settings, await live.agent(startTimeoutMs, signal), startTimeoutMs)
+    const agent = await live.agent(startTimeoutMs, signal)
+    await unlessAborted(greet(home, record, settings, agent, startTimeoutMs), signal, START)
     return live
   } catch (error) {
     const failure = machine === null ? error : await withConsole(error, machine)

@@ -7,8 +7,10 @@
 //
 // All but `session` runs in the box's turn (HomeAccess), so that no two of these ever meet.
 
+import { checkAborted } from '../aborted.ts'
 import type { AgentSession } from '../agent/session.ts'
 import { within } from '../agent/within.ts'
+import { callListener } from '../call-listener.ts'
 import { BoxLiteError, isBoxLiteError } from '../error.ts'
 import type { MachineExit } from '../engine.ts'
 import type { HomeAccess } from '../home-access.ts'
@@ -16,22 +18,17 @@ import type { Held } from '../host.ts'
 import type { Finding } from '../operation/operation.ts'
 import type { BoxRecord } from '../operation/record.ts'
 import type { HeldLock } from '../perform.ts'
+import type { CallOptions } from '../progress.ts'
 import { checkTimeout } from '../timeout.ts'
 import { BoxRun, type OwnedMachine } from './box-run.ts'
-import { launch, type StartOptions } from './launch.ts'
+import { launch, type StartOptions, type StartProgress } from './launch.ts'
 import type { LiveMachine } from './live-machine.ts'
 import { OperationMachines } from './operation-machines.ts'
-
-export interface StopOptions {
-  /** Ends the machine at once: what the guest has not written out is lost. */
-  readonly force?: boolean
-  /** How long the guest may take to shut down, before its machine is ended all the same; by default 15,000. */
-  readonly stopTimeoutMs?: number
-}
+import { shutDown, type StopOptions, type StopProgress } from './stop.ts'
 
 const STOP_LIMIT_MS = 15_000
-/** The part of a stop in which the guest's processes may end by themselves. */
-const GRACE_MS = 3_000
+
+type RestartProgress = StopProgress | StartProgress
 
 export class Runner {
   readonly #home: HomeAccess
@@ -89,12 +86,15 @@ export class Runner {
   }
 
   /** Stops a box: the guest shuts down by itself where it can. Nothing for one that does not run. */
-  async stop(boxId: string, { force = false, stopTimeoutMs = STOP_LIMIT_MS }: StopOptions = {}, keep = false): Promise<void> {
+  async stop(boxId: string, options: StopOptions = {}, keep = false): Promise<void> {
+    const { force = false, stopTimeoutMs = STOP_LIMIT_MS, signal, onProgress = () => undefined } = options
     checkTimeout('stopTimeoutMs', stopTimeoutMs)
     const run = this.of(boxId)
     const owned = await this.owned(boxId)
     if (owned === null) return
     const { live } = owned
+    callListener(onProgress, { stage: force ? 'kill' : 'shutdown' })
+    checkAborted(signal, 'The stop of the box')
     const wasPaused = run.state === 'paused'
     // It may be that an earlier stop could not end it: this one tries again.
     if (run.state !== 'stopping') run.change(await this.#home.reader(), 'stop')
@@ -104,16 +104,19 @@ export class Runner {
       // A guest that does not shut down is ended below, as one whose power is cut; its flushed data is safe.
       if (!isBoxLiteError(error)) throw error
     }
-    if (live.exit === null) await live.machine.kill()
+    if (live.exit === null) {
+      if (!force) callListener(onProgress, { stage: 'kill' })
+      await live.machine.kill()
+    }
     await this.#settle(run, owned, keep)
   }
 
-  /** Stops a box where it runs, does `between`, and starts it as it was. It is not removed by stopping. */
-  async restart(boxId: string, between: () => Promise<void>): Promise<void> {
+  /** Stops a box where it runs, does `between`, and starts it as it was. It is not removed by stopping; from then on `signal` says nothing. */
+  async restart(boxId: string, between: () => Promise<void>, { signal, onProgress }: CallOptions<RestartProgress>): Promise<void> {
     const detach = (await this.owned(boxId))?.live.machine.identity.detached
-    await this.stop(boxId, {}, true)
+    await this.stop(boxId, { signal, onProgress }, true)
     await between()
-    await this.start(boxId, detach === undefined ? {} : { detach })
+    await this.start(boxId, { ...(detach !== undefined && { detach }), onProgress })
   }
 
   async pause(boxId: string): Promise<void> {
@@ -283,16 +286,4 @@ export class Runner {
 /** The guest ended its machine itself. */
 function isOrderly({ reason }: MachineExit): boolean {
   return reason === 'shutdown' || reason === 'reset'
-}
-
-async function shutDown(live: LiveMachine, wasPaused: boolean): Promise<void> {
-  if (wasPaused) await live.machine.resume()
-  const agent = await live.agent()
-  try {
-    await agent.shutDown(GRACE_MS)
-  } catch (error) {
-    // Its answer may be lost with the machine.
-    if (!isBoxLiteError(error, 'io')) throw error
-  }
-  await live.machine.exit
 }

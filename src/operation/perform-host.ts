@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../error.ts'
 import type { Held, LayerFile, LockScope, Store } from '../host.ts'
 import type { Effect } from './abi.ts'
+import type { CallerOptions } from './caller.ts'
 import type { HeadMemory } from './head-memory.ts'
 import type { NewLayer, Operation } from './operation.ts'
 import type { MachineRecord } from './record.ts'
@@ -72,7 +73,7 @@ export interface OperationEvent {
 }
 
 /** What an operation needs from its host. */
-export interface PerformHost {
+export interface PerformHost extends CallerOptions {
   readonly store: Store
   /** Locks this caller holds already: the effect that takes one of them does nothing, and it is not let go at the end. */
   readonly held?: readonly HeldLock[]

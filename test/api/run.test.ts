@@ -4,7 +4,7 @@ import type { BoxLite } from '../../src/boxlite.ts'
 import { CodeBox } from '../../src/code-box.ts'
 import type { CreateProgress } from '../../src/create-box.ts'
 import type { Guest } from '../../src/guest.ts'
-import { runIn } from '../../src/run.ts'
+import { runOnce, type RunOptions } from '../../src/run.ts'
 import { ModelWorld } from './model-host.ts'
 
 let world: ModelWorld
@@ -15,27 +15,30 @@ beforeEach(async () => {
   lite = await world.open()
 })
 
+/** Runs in a home of its own, which is closed afterwards. */
+const runHere = (command: string | readonly string[], options?: RunOptions) => runOnce((opening) => world.open(opening), command, options)
+
 const never = (): Promise<BoxLite> => Promise.reject(new Error('a home is given'))
 
 describe('run', () => {
   it('runs a command in a fresh box and leaves nothing behind', async () => {
-    expect(await runIn(lite, ['echo', 'hi'])).toMatchObject({ stdout: 'hi\n', exitCode: 0, signal: null, timedOut: false, truncated: false })
+    expect(await runHere(['echo', 'hi'])).toMatchObject({ stdout: 'hi\n', exitCode: 0, signal: null, timedOut: false, truncated: false })
     expect([await lite.list(), world.machines.alive.size]).toEqual([[], 0])
   })
 
   it('gives a line to the shell', async () => {
-    expect(await runIn(lite, 'echo hi')).toMatchObject({ exitCode: 0 })
+    expect(await runHere('echo hi')).toMatchObject({ exitCode: 0 })
   })
 
   it('that fails, or cannot start its command, leaves nothing behind either', async () => {
-    expect(await runIn(lite, ['false'])).toMatchObject({ exitCode: 1 })
-    await expect(runIn(lite, ['nothing'])).rejects.toMatchObject({ code: 'not_found' })
-    await expect(runIn(lite, ['true'], { image: 'nothing' })).rejects.toMatchObject({ code: 'not_found' })
+    expect(await runHere(['false'])).toMatchObject({ exitCode: 1 })
+    await expect(runHere(['nothing'])).rejects.toMatchObject({ code: 'not_found' })
+    await expect(runHere(['true'], { image: 'nothing' })).rejects.toMatchObject({ code: 'not_found' })
     expect([await lite.list(), world.machines.alive.size]).toEqual([[], 0])
   })
 
   it('ends a command in time', async () => {
-    expect(await runIn(lite, ['hang'], { timeoutMs: 20 })).toMatchObject({ exitCode: null, timedOut: true })
+    expect(await runHere(['hang'], { timeoutMs: 20 })).toMatchObject({ exitCode: null, timedOut: true })
     expect(await lite.list()).toEqual([])
   })
 })
@@ -107,7 +110,7 @@ describe('images', () => {
     let builds = 0
     const build: Guest['build'] = async (reference, { onProgress }) => {
       builds++
-      onProgress?.({ stage: 'build', step: 'making the image', done: 0, total: null })
+      onProgress?.({ stage: 'build', step: 'making the image', doneSteps: 0, totalSteps: null })
       return { ...model.image('base')!, reference }
     }
     world.guest = async () => ({ ...model, references: ['base', 'python'], build })
@@ -118,7 +121,7 @@ describe('images', () => {
     expect([builds, (await box.info()).image, told]).toEqual([1, 'python', []])
     await lite.images.remove('python')
     await lite.create({ image: 'python', onProgress: (progress) => told.push(progress) })
-    expect(told[0]).toEqual({ stage: 'build', step: 'making the image' })
+    expect(told[0]).toEqual({ stage: 'build', step: 'making the image', doneSteps: 0, totalSteps: null })
     await expect(lite.create({ image: 'ruby' })).rejects.toMatchObject({ code: 'not_found' })
   })
 

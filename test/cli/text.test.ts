@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { formatDate } from '../../hosts/node/cli/date.ts'
 import { nearest } from '../../hosts/node/cli/nearest.ts'
 import { printable } from '../../hosts/node/cli/printable.ts'
-import { Progress } from '../../hosts/node/cli/progress.ts'
+import { ProgressLine } from '../../hosts/node/cli/progress-line.ts'
 import { formatSize, formatSizeExactly, parseSize } from '../../hosts/node/cli/size.ts'
 import { drawTable } from '../../hosts/node/cli/table.ts'
 import { Terminal, type TerminalStreams } from '../../hosts/node/cli/terminal.ts'
@@ -104,7 +104,7 @@ it('makes every character that a terminal obeys visible, and no other', () => {
 describe('progress', () => {
   function draw(updates: readonly (readonly [number, number | null])[]): string {
     let drawn = ''
-    const progress = new Progress('Copying', { write: (text: string) => (drawn += text) } as unknown as NodeJS.WriteStream)
+    const progress = new ProgressLine('Copying', { write: (text: string) => (drawn += text) } as unknown as NodeJS.WriteStream)
     for (const [done, total] of updates) progress.update(done, total)
     progress.end()
     return drawn

@@ -67,7 +67,7 @@ describe('an image of a tar', () => {
     const steps: unknown[] = []
     const path = fileOf('root.tar.gz', gzipSync(await rootTar(), { level: 1 }))
     const before = leftOvers()
-    const image = await lite.images.import('mine', { path }, { onProgress: ({ step }) => steps.push(step) })
+    const image = await lite.images.import('mine', { path }, { onProgress: (told) => steps.push(told.stage === 'build' ? told.step : null) })
     expect(steps).toContain('unpacking')
     expect(image.digest).toMatch(/^[0-9a-f]{64}$/)
     const box = await lite.create({ image: 'mine', autoRemove: true })

@@ -1,6 +1,5 @@
 // The store in a browser: a home is a database.
 
-import { BoxLiteError } from '../../../src/error.ts'
 import type { Directory, FileHead, Guarantees, Held, LayerFile, LockScope, RecordKind, Store } from '../../../src/host.ts'
 import { checkLayerName, checkRecordId, checkRemovable, checkTemporaryName, RECORD_SUFFIX } from '../../../src/store/names.ts'
 import { checkRecordLength, checkUnchanged, untouched } from '../../../src/store/record-guard.ts'
@@ -9,6 +8,7 @@ import { changedNothing, databaseError } from './database-error.ts'
 import { LayerFiles } from './layer-files.ts'
 import { writePlace } from './place.ts'
 import { fencesOf, TabLocks } from './tab-locks.ts'
+import { answerTakers, takeOver, type TakeOverOptions } from './take-over.ts'
 
 export class BrowserStore implements Store {
   readonly location: string
@@ -17,8 +17,13 @@ export class BrowserStore implements Store {
   readonly #locks: TabLocks
   readonly #files: LayerFiles
 
-  constructor(database: Database) {
+  /** When the home was made that had this name before and was deleted since the last visit; null: none was. */
+  readonly lost: Date | null
+  #answers: () => void = () => undefined
+
+  constructor(database: Database, lost: Date | null) {
     this.location = `indexeddb:${database.name}`
+    this.lost = lost
     this.#database = database
     this.#locks = new TabLocks(database)
     this.#files = new LayerFiles(database, this.#locks)
@@ -28,9 +33,24 @@ export class BrowserStore implements Store {
     return this.#locks.take(scope)
   }
 
-  /** What the worker of a box's machine finds its layers by. */
+  /** What the worker of a box's machine finds its layers by (`openPlace`). */
   placeOf(boxId: string): string {
-    return writePlace({ database: this.#database.name, fence: this.#locks.fenceOf(boxId) })
+    return writePlace({ database: this.#database.name, homeId: this.#database.homeId, fence: this.#locks.fenceOf(boxId) })
+  }
+
+  /**
+   * Takes the lock of a box like `lock`, also where another tab has it: asks that tab to stop the box, and steals the lock from one that
+   * says nothing.
+   */
+  takeOver(boxId: string, options?: TakeOverOptions): Promise<Held> {
+    return takeOver(this.#database.name, this.#locks, boxId, options)
+  }
+
+  /** Sets who stops a box that another tab asks for, and who is told of one whose lock was stolen. */
+  watchTakers(giveUp: (boxId: string) => Promise<void>, lost: (boxId: string) => void): void {
+    this.#answers()
+    this.#answers = answerTakers(this.#database.name, this.#locks, giveUp)
+    this.#locks.lost = lost
   }
 
   async list(directory: Directory): Promise<string[]> {
@@ -83,6 +103,7 @@ export class BrowserStore implements Store {
   }
 
   async close(): Promise<void> {
+    this.#answers()
     await this.#files.close()
     await this.#locks.close()
     await this.#database.close()
@@ -100,11 +121,4 @@ export class BrowserStore implements Store {
       throw changedNothing(known) ? untouched(known) : known
     }
   }
-}
-
-/** Refuses a home whose name cannot be part of a database's. */
-export function databaseName(homeDir: string | undefined): string {
-  if (homeDir === undefined) return 'boxlite'
-  if (/^\P{Surrogate}{1,128}$/u.test(homeDir)) return `boxlite:${homeDir}`
-  throw new BoxLiteError('invalid_argument', 'A home in a browser is named by 1 to 128 characters', { facts: { homeDir } })
 }

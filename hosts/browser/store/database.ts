@@ -12,26 +12,44 @@ export interface Fence {
   readonly epoch: number
 }
 
+/** How long an open waits for tabs that hold the database back. */
+const OPEN_MS = 10_000
+
 export class Database {
   readonly name: string
-  /** How many things are in use: while there are any, another tab that wants to delete the database waits. */
-  uses = 0
+  /** Null: whichever is found. */
+  #homeId: string | null
+  readonly #openMs: number
   #connection: Promise<Connection> | null = null
-  #homeId: string | null = null
+  #uses = 0
+  #isUnwanted = false
   #isClosed = false
 
-  constructor(name: string) {
+  /** `homeId`: which database it has to be; null: that is found out by `home` or `makeHome`. */
+  constructor(name: string, homeId: string | null = null, openMs: number = OPEN_MS) {
     this.name = name
+    this.#homeId = homeId
+    this.#openMs = openMs
   }
 
-  /** Connects, and makes the home where there is none; what it says of itself. */
-  async open(newHome: HomeFormat): Promise<HomeFormat> {
-    const connection = await this.#connect()
-    const transaction = connection.transaction('home', 'readwrite', { durability: 'strict' })
-    const found = await transaction.store.get('home')
-    if (found === undefined) await transaction.store.add(newHome, 'home')
-    await transaction.done
-    const home = found ?? newHome
+  get homeId(): string {
+    return this.#homeId ?? ''
+  }
+
+  /** What the home says of itself; null where there is none yet. */
+  async home(): Promise<HomeFormat | null> {
+    const home = await this.read('read the home', ['home'], (transaction) => transaction.objectStore('home').get('home'))
+    this.#homeId = home?.id ?? null
+    return home ?? null
+  }
+
+  /** Makes the home, unless another tab has done so by now; what it says of itself. */
+  async makeHome(made: HomeFormat): Promise<HomeFormat> {
+    const home = await this.write('make the home', ['home'], [], async (transaction) => {
+      const found = await transaction.objectStore('home').get('home')
+      if (found === undefined) await transaction.objectStore('home').add(made, 'home')
+      return found ?? made
+    })
     this.#homeId = home.id
     return home
   }
@@ -61,12 +79,18 @@ export class Database {
     }
   }
 
+  /** Until the function that this returns is called, another tab that wants to delete the database waits. */
+  use(): () => void {
+    this.#uses++
+    return () => {
+      this.#uses--
+      this.#giveWay()
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
-    const connection = this.#connection
-    this.#connection = null
-    // One that could not be opened needs no closing; whoever wanted it has heard why.
-    ;(await connection?.catch(() => null))?.close()
+    await this.#disconnect()
   }
 
   #connect(): Promise<Connection> {
@@ -75,34 +99,64 @@ export class Database {
     return this.#connection
   }
 
+  async #disconnect(): Promise<void> {
+    const connection = this.#connection
+    this.#connection = null
+    // One that could not be opened needs no closing; whoever wanted it has heard why.
+    const opened = await connection?.catch(() => null)
+    opened?.close()
+  }
+
+  /** Lets another tab have the database that wants to delete it, or a newer boxlite there that wants to change it. */
+  #giveWay(): void {
+    if (!this.#isUnwanted || this.#uses > 0) return
+    this.#isUnwanted = false
+    void this.#disconnect()
+  }
+
   async #open(): Promise<Connection> {
-    const forget = (): void => {
-      this.#connection = null
-    }
     try {
-      const connection = await openDB(this.name, DATABASE_VERSION, {
-        upgrade: makeTables,
-        blocking: (_current, _wanted, event) => {
-          if (this.uses > 0) return
-          forget()
-          ;(event.target as IDBDatabase).close()
-        },
-        terminated: forget,
-      })
+      const connection = await this.#inTime(
+        openDB(this.name, DATABASE_VERSION, {
+          upgrade: makeTables,
+          blocking: () => {
+            this.#isUnwanted = true
+            this.#giveWay()
+          },
+          terminated: () => {
+            this.#connection = null
+          },
+        }),
+      )
       await this.#checkHome(connection)
       return connection
     } catch (error) {
-      forget()
+      this.#connection = null
       throw openError(error, this.name)
     }
   }
 
-  /** After a break: whether this is still the database that was open before. */
+  /** `opening`, or `busy` where it takes too long: it waits for tabs that keep the database. */
+  async #inTime(opening: Promise<Connection>): Promise<Connection> {
+    let timer: number | undefined
+    const late = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), this.#openMs)))
+    const connection = await Promise.race([opening, late])
+    clearTimeout(timer)
+    if (connection !== null) return connection
+    // Should it open after all, it is in nobody's way.
+    opening.then((opened) => opened.close()).catch(() => undefined)
+    throw new BoxLiteError('busy', `The database '${this.name}' is being deleted or changed, and another tab keeps it open`, {
+      remedy: 'Close the other tabs of this site, then try again.',
+      facts: { database: this.name },
+    })
+  }
+
+  /** After a break, or in a worker: whether this is the database that is meant. */
   async #checkHome(connection: Connection): Promise<void> {
     if (this.#homeId === null || (await connection.get('home', 'home'))?.id === this.#homeId) return
     connection.close()
-    throw new BoxLiteError('not_found', `The database '${this.name}' was deleted while it was open, and its boxes with it`, {
-      remedy: 'Open the home again to begin with an empty one, and import what was exported.',
+    throw new BoxLiteError('not_found', `The database '${this.name}' was deleted while it was in use, and its boxes with it`, {
+      remedy: 'Open the home again to begin with an empty one, and import the boxes that were exported.',
       facts: { database: this.name },
     })
   }

@@ -107,7 +107,7 @@ export class LayerFiles {
   async #handle(file: number, row: LayerRow, isEmpty: boolean, writable: boolean, fences: readonly Fence[]): Promise<LayerFile> {
     let open = this.#open.get(file)
     if (open === undefined) {
-      const lock = await this.#locks.request(`file:${file}`, 'shared')
+      const lock = await this.#locks.request(`file:${file}`, { mode: 'shared', ifAvailable: true })
       if (lock === null) throw noLayer(row.name ?? '')
       open = this.#open.get(file)
       if (open === undefined) {
@@ -131,7 +131,7 @@ export class LayerFiles {
 
   /** Removes a file that has lost its name, unless someone has it open: who opens the home next does it then. */
   async #sweep(file: number): Promise<void> {
-    const lock = await this.#locks.request(`file:${file}`, 'exclusive')
+    const lock = await this.#locks.request(`file:${file}`, { ifAvailable: true })
     if (lock === null) return
     try {
       const { lengthBytes } = (await this.#database.read('remove a layer', ['layers'], (transaction) => transaction.objectStore('layers').get(file)))!

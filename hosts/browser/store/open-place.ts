@@ -7,9 +7,10 @@ import { LayerFiles } from './layer-files.ts'
 import { readPlace } from './place.ts'
 import { TabLocks } from './tab-locks.ts'
 
+/** `place` is what `BrowserStore.placeOf` gave. What is opened ends with the worker. */
 export async function openPlace(place: string): Promise<OpenLayer> {
-  const { database: name, fence } = readPlace(place)
-  const database = new Database(name)
+  const { database: name, homeId, fence } = readPlace(place)
+  const database = new Database(name, homeId)
   const files = new LayerFiles(database, new TabLocks(database))
   return (layer, mode) => files.open(layer, mode, fence === null ? [] : [fence])
 }

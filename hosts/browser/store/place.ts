@@ -4,6 +4,7 @@ import type { Fence } from './database.ts'
 
 export interface Place {
   readonly database: string
+  readonly homeId: string
   /** Null: the page does not hold the box. */
   readonly fence: Fence | null
 }

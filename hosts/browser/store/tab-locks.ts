@@ -7,8 +7,11 @@ import { BoxLiteError } from '../../../src/error.ts'
 import type { Held, LockScope } from '../../../src/host.ts'
 import type { LockService } from '../../../src/store/lock-service.ts'
 import type { Database, Fence } from './database.ts'
+import { WebLock } from './web-lock.ts'
 
 export class TabLocks implements LockService {
+  /** Told of a box whose lock another tab has stolen. */
+  lost: (boxId: string) => void = () => undefined
   readonly #database: Database
   readonly #held = new Set<TabLock>()
   #isClosed = false
@@ -20,35 +23,38 @@ export class TabLocks implements LockService {
   async take(scope: LockScope): Promise<Held | null> {
     switch (scope.kind) {
       case 'home':
-        return this.request('home', scope.mode)
+        return this.request('home', { mode: scope.mode, ifAvailable: true })
       case 'name':
-        return this.request(`name:${scope.name}`, 'exclusive')
+        return this.request(`name:${scope.name}`, { ifAvailable: true })
       case 'box':
-        return this.#takeBox(scope.id)
+        return this.takeBox(scope.id, { ifAvailable: true })
     }
   }
 
-  /** What holds for the owner of a box, which this store is; null: it is not. */
+  /** What holds for the owner of a box, where this is its owner. */
   fenceOf(boxId: string): Fence | null {
     for (const { fence } of this.#held) if (fence?.boxId === boxId) return fence
     return null
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await Promise.all(Array.from(this.#held, (lock) => lock.release()))
-  }
-
-  /** Takes a Web Lock of this home, without waiting. */
-  async request(name: string, mode: LockMode): Promise<TabLock | null> {
+  /** Takes a Web Lock of this home as `options` say; null: someone has it, or the wait was given up. */
+  async request(name: string, options: LockOptions): Promise<TabLock | null> {
     if (this.#isClosed) throw new BoxLiteError('invalid_state', 'This store is closed')
-    const lock = await TabLock.request(`boxlite:${this.#database.name}:${name}`, mode, (ended) => this.#held.delete(ended))
-    if (lock !== null) this.#held.add(lock)
-    return lock
+    const lock = await WebLock.request(`boxlite:${this.#database.name}:${name}`, options)
+    if (lock === null) return null
+    const held = new TabLock(lock)
+    const unused = this.#database.use()
+    this.#held.add(held)
+    lock.ended.then((isStolen) => {
+      this.#held.delete(held)
+      unused()
+      if (isStolen && held.fence !== null) this.lost(held.fence.boxId)
+    })
+    return held
   }
 
-  async #takeBox(boxId: string): Promise<Held | null> {
-    const lock = await this.request(`box:${boxId}`, 'exclusive')
+  async takeBox(boxId: string, options: LockOptions): Promise<TabLock | null> {
+    const lock = await this.request(`box:${boxId}`, options)
     if (lock === null) return null
     try {
       lock.fence = { boxId, epoch: await this.#nextEpoch(boxId) }
@@ -57,6 +63,11 @@ export class TabLocks implements LockService {
       await lock.release()
       throw error
     }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(Array.from(this.#held, (lock) => lock.release()))
   }
 
   #nextEpoch(boxId: string): Promise<number> {
@@ -77,41 +88,17 @@ export function fencesOf(held: readonly Held[]): Fence[] {
 export class TabLock implements Held {
   /** Of a box's lock. */
   fence: Fence | null = null
-  #isHeld = true
-  readonly #letGo: () => void
-  readonly #ended: Promise<void>
+  readonly #lock: WebLock
 
-  private constructor(letGo: () => void, ended: Promise<unknown>, forget: (lock: TabLock) => void) {
-    this.#letGo = letGo
-    const end = (): void => {
-      this.#isHeld = false
-      forget(this)
-    }
-    // It rejects where the lock was stolen, which `isHeld` tells.
-    this.#ended = ended.then(end, end)
-  }
-
-  static request(name: string, mode: LockMode, forget: (lock: TabLock) => void): Promise<TabLock | null> {
-    return new Promise((resolve, reject) => {
-      let letGo = (): void => undefined
-      const whole: Promise<unknown> = navigator.locks.request(name, { mode, ifAvailable: true }, (lock) => {
-        if (lock === null) return resolve(null)
-        const kept = new Promise<void>((free) => (letGo = free))
-        // Once this call has ended: then `whole` is there.
-        queueMicrotask(() => resolve(new TabLock(letGo, whole, forget)))
-        return kept
-      })
-      whole.catch((cause: unknown) => reject(new BoxLiteError('io', `Cannot take the lock ${name}`, { cause })))
-    })
+  constructor(lock: WebLock) {
+    this.#lock = lock
   }
 
   isHeld(): boolean {
-    return this.#isHeld
+    return this.#lock.isHeld
   }
 
-  async release(): Promise<void> {
-    this.#isHeld = false
-    this.#letGo()
-    await this.#ended
+  release(): Promise<void> {
+    return this.#lock.release()
   }
 }

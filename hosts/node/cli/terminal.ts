@@ -3,7 +3,7 @@
 
 import { BoxLiteError } from '../../../src/error.ts'
 import { fileError } from '../../../src/store/file-error.ts'
-import { Progress } from './progress.ts'
+import { ProgressLine } from './progress-line.ts'
 
 export interface TerminalStreams {
   readonly stdin: NodeJS.ReadStream
@@ -101,9 +101,9 @@ export class Terminal {
   }
 
   /** A progress bar on standard error; silent where that is no terminal. */
-  progress(title: string): Progress {
+  progress(title: string): ProgressLine {
     const { stderr } = this.#streams
-    return new Progress(title, stderr.isTTY ? stderr : null)
+    return new ProgressLine(title, stderr.isTTY ? stderr : null)
   }
 
   /** Writes bytes to standard output and resolves when it took them. */

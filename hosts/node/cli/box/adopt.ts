@@ -5,6 +5,7 @@ import { count } from '../count.ts'
 import { printable } from '../printable.ts'
 import { reportError } from '../report-error.ts'
 import type { Terminal } from '../terminal.ts'
+import { watch } from '../watch.ts'
 import { homeOption } from './options.ts'
 import { withHome } from './with-box.ts'
 
@@ -60,17 +61,9 @@ async function unknownBoxes(old: OldHome, lite: BoxLite): Promise<string[]> {
 }
 
 async function adoptOne(terminal: Terminal, lite: BoxLite, old: OldHome, oldId: string): Promise<Adopted> {
-  const progress = terminal.progress(`Adopting ${printable(oldId)}`)
-  try {
-    const { box, recovery } = await lite.adopt(old, oldId, {
-      signal: terminal.signal,
-      onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
-    })
-    const { snapshotCount } = await box.info()
-    return { id: box.id, name: oldId, snapshotCount, recovery }
-  } finally {
-    progress.end()
-  }
+  const { box, recovery } = await watch(terminal, `Adopting ${printable(oldId)}`, (watched) => lite.adopt(old, oldId, watched))
+  const { snapshotCount } = await box.info()
+  return { id: box.id, name: oldId, snapshotCount, recovery }
 }
 
 function describe({ id, name, snapshotCount, recovery }: Adopted): string {

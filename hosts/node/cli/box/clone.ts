@@ -1,4 +1,5 @@
 import { defineCommand, jsonOption } from '../command.ts'
+import { watch } from '../watch.ts'
 import { describeBox } from './describe-box.ts'
 import { homeOption, newBoxName } from './options.ts'
 import { withBox } from './with-box.ts'
@@ -20,7 +21,8 @@ export const boxClone = defineCommand({
     const { snapshot } = options
     const name = newBoxName(operand, options.name, path)
     const info = await withBox(terminal, { home: options.home }, source!, async (box) => {
-      const clone = await box.clone({ ...(name === undefined ? {} : { name }), ...(snapshot === undefined ? {} : { snapshot }) })
+      const what = { ...(name === undefined ? {} : { name }), ...(snapshot === undefined ? {} : { snapshot }) }
+      const clone = await watch(terminal, 'Cloning', (watched) => box.clone({ ...what, ...watched }))
       return await clone.info()
     })
     if (options.json === true) terminal.printJson(info)

@@ -2,10 +2,10 @@ import { defineCommand, jsonOption } from '../command.ts'
 import { parseFormat } from '../disk-chain.ts'
 import { parseSize, wholeSectors } from '../size.ts'
 import { usageError } from '../usage-error.ts'
+import { watch } from '../watch.ts'
 import { engineOf, engineOption, settingOptions, settingsFrom } from '../machine/options.ts'
 import { describeBox } from './describe-box.ts'
 import { homeOption, newBoxName } from './options.ts'
-import { showCreation } from './show-creation.ts'
 import { withHome } from './with-box.ts'
 
 const path = 'create'
@@ -39,18 +39,16 @@ export const boxCreate = defineCommand({
     const name = newBoxName(operand, options.name, path)
     if (format !== null && disk === undefined) throw usageError('--format needs --disk', path)
     const settings = settingsFrom(options, path)
-    const progress = terminal.progress('Making the disk')
     const info = await withHome(terminal, { home: options.home, ...engineOf(options.engine, path) }, async (lite) => {
-      const box = await lite.create({
+      const making = {
         ...settings,
         ...(name === undefined ? {} : { name }),
         ...(disk === undefined ? {} : { disk: { path: disk, ...(format === null ? {} : { format }) } }),
         ...(size === undefined ? {} : { diskSizeGb: wholeSectors(parseSize(size, '--size', path), '--size', path) / GIB }),
-        signal: terminal.signal,
-        onProgress: (told) => showCreation(progress, told),
-      })
+      }
+      const box = await watch(terminal, 'Making the disk', (watched) => lite.create({ ...making, ...watched }))
       return await box.info()
-    }).finally(() => progress.end())
+    })
     if (options.json === true) terminal.printJson(info)
     else terminal.print(`Made ${describeBox(info)}`)
     return 0

@@ -2,6 +2,7 @@ import type { FsckFinding, FsckReport } from '../../index.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { count } from '../count.ts'
 import { printable } from '../printable.ts'
+import { watch } from '../watch.ts'
 import { homeOption } from './options.ts'
 import { withHome } from './with-box.ts'
 
@@ -16,14 +17,9 @@ export const homeFsck = defineCommand({
   operands: [],
   options: { repair: { type: 'boolean', help: 'finish what was interrupted and delete what nothing reaches' }, ...homeOption, ...jsonOption },
   async run(terminal, options) {
-    const progress = terminal.progress('Checking')
     const report = await withHome(terminal, { home: options.home }, (lite) =>
-      lite.fsck({
-        repair: options.repair === true,
-        signal: terminal.signal,
-        onProgress: ({ doneLayers, totalLayers }) => progress.share(doneLayers / Math.max(1, totalLayers)),
-      }),
-    ).finally(() => progress.end())
+      watch(terminal, 'Checking', (watched) => lite.fsck({ repair: options.repair === true, ...watched })),
+    )
     if (options.json === true) terminal.printJson(report)
     else terminal.print(describe(report))
     return report.clean ? 0 : EXIT_NOT_CLEAN

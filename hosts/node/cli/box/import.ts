@@ -1,6 +1,7 @@
 import { defineCommand, jsonOption } from '../command.ts'
 import { count } from '../count.ts'
 import { readInput } from '../read-input.ts'
+import { watch } from '../watch.ts'
 import { describeBox } from './describe-box.ts'
 import { homeOption, newBoxName } from './options.ts'
 import { withHome } from './with-box.ts'
@@ -21,15 +22,11 @@ export const boxImport = defineCommand({
   },
   async run(terminal, options, [file, operand]) {
     const name = newBoxName(operand, options.name, path)
-    const progress = terminal.progress('Importing')
     const info = await withHome(terminal, { home: options.home }, async (lite) => {
-      const box = await lite.import(readInput(terminal, file!), {
-        ...(name === undefined ? {} : { name }),
-        signal: terminal.signal,
-        onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
-      })
+      const archive = readInput(terminal, file!)
+      const box = await watch(terminal, 'Importing', (watched) => lite.import(archive, { ...(name !== undefined && { name }), ...watched }))
       return await box.info()
-    }).finally(() => progress.end())
+    })
     if (options.json === true) terminal.printJson(info)
     else terminal.print(`Made ${describeBox(info)}, with ${count(info.snapshotCount, 'snapshot')}`)
     return 0

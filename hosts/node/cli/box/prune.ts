@@ -2,6 +2,7 @@ import type { PruneReport } from '../../index.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { count } from '../count.ts'
 import { printable } from '../printable.ts'
+import { watch } from '../watch.ts'
 import { describeFinding } from './describe-finding.ts'
 import { homeOption } from './options.ts'
 import { withHome } from './with-box.ts'
@@ -15,7 +16,9 @@ export const homePrune = defineCommand({
   operands: [],
   options: { ...homeOption, ...jsonOption },
   async run(terminal, options) {
-    const report = await withHome(terminal, { home: options.home }, (lite) => lite.prune({ signal: terminal.signal }))
+    const report = await withHome(terminal, { home: options.home }, (lite) =>
+      watch(terminal, 'Pruning', (watched) => lite.prune(watched)),
+    )
     if (options.json === true) terminal.printJson(report)
     else terminal.print(describe(report))
     return report.complete ? 0 : 1

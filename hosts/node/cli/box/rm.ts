@@ -2,6 +2,7 @@ import { isBoxLiteError } from '../../../../src/error.ts'
 import type { Box } from '../../index.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 import { describeBox } from './describe-box.ts'
+import { watch, type Watched } from '../watch.ts'
 import { homeOption } from './options.ts'
 import { withBox } from './with-box.ts'
 
@@ -17,7 +18,7 @@ export const boxRemove = defineCommand({
   },
   async run(terminal, options, [name]) {
     const removed = await withBox(terminal, { home: options.home }, name!, async (box) => {
-      const damaged = await remove(box, options.force === true)
+      const damaged = await watch(terminal, 'Removing', (watched) => remove(box, options.force === true, watched))
       return { id: box.id, name: box.name, damaged }
     })
     if (options.json === true) terminal.printJson(removed)
@@ -30,13 +31,13 @@ export const boxRemove = defineCommand({
 })
 
 /** Answers whether the box's record was damaged. */
-async function remove(box: Box, force: boolean): Promise<boolean> {
+async function remove(box: Box, force: boolean, watched: Watched): Promise<boolean> {
   try {
-    await box.remove()
+    await box.remove(watched)
     return false
   } catch (error) {
     if (!force || !isBoxLiteError(error)) throw error
-    await box.remove({ force })
+    await box.remove({ force, ...watched })
     return error.facts['reason'] === 'record_corrupt'
   }
 }

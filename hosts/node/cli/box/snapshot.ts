@@ -8,6 +8,7 @@ import { printable } from '../printable.ts'
 import { formatSize, formatSizeExactly } from '../size.ts'
 import { drawTable } from '../table.ts'
 import { drawTree, type TreeNode } from '../tree.ts'
+import { watch } from '../watch.ts'
 import { engineOf, engineOption } from '../machine/options.ts'
 import { startBox } from '../machine/start-box.ts'
 import { homeOption } from './options.ts'
@@ -23,7 +24,9 @@ const snapshotCreate = defineCommand({
   async run(terminal, options, [box, name]) {
     const { description } = options
     const more = description === undefined ? {} : { description }
-    const made = await withBox(terminal, { home: options.home }, box!, ({ snapshot }) => snapshot.create(name!, more))
+    const made = await withBox(terminal, { home: options.home }, box!, ({ snapshot }) =>
+      watch(terminal, 'Making the snapshot', (watched) => snapshot.create(name!, { ...more, ...watched })),
+    )
     if (options.json === true) terminal.printJson(made)
     else terminal.print(`Made snapshot '${printable(made.name)}' of ${formatSize(made.virtualSizeBytes)}${caught(made)}`)
     return 0
@@ -96,7 +99,9 @@ const snapshotRemove = defineCommand({
   operands: ['BOX', 'NAME'],
   options: common,
   async run(terminal, options, [box, name]) {
-    await withBox(terminal, { home: options.home }, box!, ({ snapshot }) => snapshot.remove(name!))
+    await withBox(terminal, { home: options.home }, box!, ({ snapshot }) =>
+      watch(terminal, 'Removing', (watched) => snapshot.remove(name!, watched)),
+    )
     if (options.json === true) terminal.printJson({ box, snapshot: name })
     else terminal.print(`Removed snapshot '${printable(name!)}'`)
     return 0
@@ -119,11 +124,12 @@ const snapshotRestore = defineCommand({
     const engine = engineOf(options.engine, 'snapshot restore')
     await withBox(terminal, { home: options.home, ...engine }, box!, async (chosen, lite) => {
       const keepCurrent = kept === undefined ? {} : { keepCurrent: kept }
-      if (options.restart !== true) return chosen.snapshot.restore(name!, keepCurrent)
+      const restore = (): Promise<void> => watch(terminal, 'Restoring', (watched) => chosen.snapshot.restore(name!, { ...keepCurrent, ...watched }))
+      if (options.restart !== true) return restore()
       // What runs is stopped by the restore; what starts then has to outlive this command, which `startBox` sees to.
       await chosen.snapshot.get(name!).then((found) => found ?? Promise.reject(snapshotNotFound(box!, name!)))
-      await chosen.stop()
-      await chosen.snapshot.restore(name!, keepCurrent)
+      await watch(terminal, 'Stopping', (watched) => chosen.stop(watched))
+      await restore()
       await startBox(terminal, lite, chosen)
     })
     if (options.json === true) terminal.printJson({ box, snapshot: name, kept: kept ?? null })

@@ -2,6 +2,7 @@ import { BoxLiteError } from '../../../../src/error.ts'
 import type { Box, BoxLite, EngineName } from '../../index.ts'
 import { printable } from '../printable.ts'
 import type { Terminal } from '../terminal.ts'
+import { watch } from '../watch.ts'
 
 /** Which home, and what runs its boxes. */
 export interface HomeChoice {
@@ -14,7 +15,8 @@ export interface HomeChoice {
 export async function withHome<T>(terminal: Terminal, { home, engine = 'none' }: HomeChoice, use: (lite: BoxLite) => Promise<T>): Promise<T> {
   // Only here: help and the commands on plain images start faster without the store.
   const { BoxLite } = await import('../../index.ts')
-  const lite = await BoxLite.open({ ...(home !== undefined && { homeDir: home }), engine })
+  const where = { ...(home !== undefined && { homeDir: home }), engine }
+  const lite = await watch(terminal, 'Opening the home', (watched) => BoxLite.open({ ...where, ...watched }))
   try {
     for (const { boxId, name, recovery, error } of lite.recovered) {
       // A detached machine that goes on as it was meant to.

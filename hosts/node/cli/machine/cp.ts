@@ -1,10 +1,10 @@
-import type { FilesProgress } from '../../index.ts'
 import { defineCommand } from '../command.ts'
 import { homeOption } from '../box/options.ts'
 import { withBox } from '../box/with-box.ts'
 import { count } from '../count.ts'
 import { printable } from '../printable.ts'
 import { usageError } from '../usage-error.ts'
+import { watch } from '../watch.ts'
 import { engineOf, engineOption } from './options.ts'
 import { startBox } from './start-box.ts'
 
@@ -22,17 +22,13 @@ export const boxCopy = defineCommand({
     const [source, target] = [inBox(from!), inBox(to!)]
     const place = source ?? target
     if (place === null || (source !== null && target !== null)) throw usageError('one of FROM and TO has to be BOX:PATH', path)
-    const progress = terminal.progress('Copying')
-    const copying = {
-      signal: terminal.signal,
-      onProgress: ({ doneBytes, totalBytes }: FilesProgress) => progress.update(doneBytes, totalBytes),
-    }
     const choice = { home: options.home, ...engineOf(options.engine, path) }
     const report = await withBox(terminal, choice, place.box, async (box, lite) => {
       await startBox(terminal, lite, box)
-      if (target !== null) return await box.files.copyIn(from!, target.path, copying)
-      return await box.files.copyOut(place.path, to!, copying)
-    }).finally(() => progress.end())
+      return await watch(terminal, 'Copying', (watched) =>
+        target === null ? box.files.copyOut(place.path, to!, watched) : box.files.copyIn(from!, target.path, watched),
+      )
+    })
     for (const { path: left, reason } of report.skipped) terminal.tell(`boxlite: ${printable(left)} was left out: ${printable(reason)}`)
     terminal.print(`Copied ${count(report.entries, 'entry', 'entries')} to ${printable(to!)}`)
     return 0

@@ -1,15 +1,15 @@
 // The commands on images.
 
-import type { ImageInfo, ImageProgress } from '../../index.ts'
+import type { ImageInfo } from '../../index.ts'
 import { defineCommand, jsonOption, type Command } from '../command.ts'
 import { homeOption } from '../box/options.ts'
 import { withHome } from '../box/with-box.ts'
 import { formatDate } from '../date.ts'
 import { printable } from '../printable.ts'
-import type { Progress } from '../progress.ts'
 import { formatSize } from '../size.ts'
 import { drawTable } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
+import { watch } from '../watch.ts'
 
 const common = { ...homeOption, ...jsonOption } as const
 
@@ -34,8 +34,8 @@ const imagesBuild = defineCommand({
   operands: ['IMAGE'],
   options: common,
   async run(terminal, options, [name]) {
-    const image = await withProgress(terminal, 'Building', (onProgress) =>
-      withHome(terminal, { home: options.home }, (lite) => lite.images.build(name!, { signal: terminal.signal, onProgress })),
+    const image = await withHome(terminal, { home: options.home }, (lite) =>
+      watch(terminal, 'Building', (watched) => lite.images.build(name!, watched)),
     )
     return tell(terminal, options.json, image)
   },
@@ -48,10 +48,8 @@ const imagesImport = defineCommand({
   operands: ['IMAGE', 'PATH'],
   options: common,
   async run(terminal, options, [name, path]) {
-    const image = await withProgress(terminal, 'Importing', (onProgress) =>
-      withHome(terminal, { home: options.home }, (lite) =>
-        lite.images.import(name!, { path: path! }, { signal: terminal.signal, onProgress }),
-      ),
+    const image = await withHome(terminal, { home: options.home }, (lite) =>
+      watch(terminal, 'Importing', (watched) => lite.images.import(name!, { path: path! }, watched)),
     )
     return tell(terminal, options.json, image)
   },
@@ -64,7 +62,9 @@ const imagesRemove = defineCommand({
   operands: ['IMAGE'],
   options: homeOption,
   async run(terminal, options, [name]) {
-    await withHome(terminal, { home: options.home }, (lite) => lite.images.remove(name!))
+    await withHome(terminal, { home: options.home }, (lite) =>
+      watch(terminal, 'Removing', (watched) => lite.images.remove(name!, watched)),
+    )
     terminal.print(`Removed image '${printable(name!)}'`)
     return 0
   },
@@ -76,20 +76,6 @@ function rowOf({ reference, digest, virtualSizeBytes, createdAt }: ImageInfo): s
   const size = virtualSizeBytes === null ? '' : formatSize(virtualSizeBytes)
   const since = createdAt === null ? (digest === null ? '(not built)' : '(when first used)') : formatDate(createdAt)
   return [printable(reference), digest?.slice(0, 12) ?? '', size, since]
-}
-
-async function withProgress<T>(terminal: Terminal, title: string, work: (onProgress: (progress: ImageProgress) => void) => Promise<T>): Promise<T> {
-  const progress = terminal.progress(title)
-  try {
-    return await work((told) => show(progress, told))
-  } finally {
-    progress.end()
-  }
-}
-
-function show(progress: Progress, { stage, step, done, total }: ImageProgress): void {
-  if (stage === 'copy') progress.update(done, total)
-  else progress.step(step ?? '')
 }
 
 function tell(terminal: Terminal, json: boolean | undefined, image: ImageInfo): number {

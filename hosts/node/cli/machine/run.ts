@@ -1,8 +1,8 @@
 import { defineCommand } from '../command.ts'
 import { homeOption } from '../box/options.ts'
-import { showCreation } from '../box/show-creation.ts'
 import { withHome } from '../box/with-box.ts'
 import { parseSize, wholeSectors } from '../size.ts'
+import { watch } from '../watch.ts'
 import { attach, inputOf } from './attach.ts'
 import { exitCodeOf, startFailureCode } from './exit-code.ts'
 import { engineOf, engineOption, settingOptions, settingsFrom } from './options.ts'
@@ -28,27 +28,14 @@ export const boxRun = defineCommand({
     const { size, home } = options
     const settings = settingsFrom(options, path)
     const diskSizeGb = size === undefined ? {} : { diskSizeGb: wholeSectors(parseSize(size, '--size', path), '--size', path) / GIB }
-    const { signal } = terminal
     return await withHome(terminal, { home, ...engineOf(options.engine, path) }, async (lite) => {
-      const progress = terminal.progress('Starting')
-      const box = await lite
-        .create({
-          image: 'base',
-          ...settings,
-          ...diskSizeGb,
-          autoRemove: true,
-          signal,
-          onProgress: (told) => showCreation(progress, told),
-        })
-        .catch((error: unknown) => {
-          progress.end()
-          throw error
-        })
+      const making = { image: 'base', ...settings, ...diskSizeGb, autoRemove: true }
+      const box = await watch(terminal, 'Starting', (watched) => lite.create({ ...making, ...watched }))
       try {
-        await box.start({ signal, onProgress: ({ stage }) => progress.step(stage) }).finally(() => progress.end())
+        await watch(terminal, 'Starting', (watched) => box.start(watched))
         return exitCodeOf(await attach(terminal, box.exec(command!, args, inputOf(terminal, tty)), tty))
       } finally {
-        await box.remove({ force: true })
+        await watch(terminal, 'Removing', ({ onProgress }) => box.remove({ force: true, onProgress }))
       }
     })
   },

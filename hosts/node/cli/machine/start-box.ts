@@ -1,7 +1,6 @@
 import type { Box, BoxLite } from '../../index.ts'
 import type { Terminal } from '../terminal.ts'
-
-const words = { engine: 'looking for an engine', machine: 'making the machine', guest: 'waiting for the guest' } as const
+import { watch } from '../watch.ts'
 
 /**
  * Starts a box where it does not run, with progress. Its machine is left running when this command ends, where the engine can;
@@ -11,12 +10,7 @@ export async function startBox(terminal: Terminal, lite: BoxLite, box: Box): Pro
   const { state, settings } = await box.info()
   const { name, capabilities } = lite.engine
   const detach = settings.detach ?? (capabilities.detach && settings.autoRemove !== true)
-  const progress = terminal.progress('Starting')
-  try {
-    await box.start({ detach, signal: terminal.signal, onProgress: (told) => progress.step(told.stage === 'assets' ? told.file : words[told.stage]) })
-  } finally {
-    progress.end()
-  }
+  await watch(terminal, 'Starting', (watched) => box.start({ detach, ...watched }))
   const stays = (await box.info()).machine?.detached === true
   if (!stays && state !== 'running') terminal.tell(`boxlite: the box stops when this command ends: ${why(name, capabilities.detach)}`)
   return stays

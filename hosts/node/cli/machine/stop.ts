@@ -2,6 +2,7 @@ import { defineCommand, jsonOption } from '../command.ts'
 import { describeBox } from '../box/describe-box.ts'
 import { homeOption } from '../box/options.ts'
 import { withBox } from '../box/with-box.ts'
+import { watch } from '../watch.ts'
 import { wholeNumber } from './options.ts'
 
 const path = 'stop'
@@ -20,9 +21,8 @@ export const boxStop = defineCommand({
   async run(terminal, options, [name]) {
     const stopTimeoutMs = options.timeout === undefined ? undefined : wholeNumber(options.timeout, '--timeout', path) * 1000
     const stopped = await withBox(terminal, { home: options.home }, name!, async (box) => {
-      const progress = terminal.progress('Stopping')
-      progress.step('the guest shuts down')
-      await box.stop({ force: options.force === true, ...(stopTimeoutMs !== undefined && { stopTimeoutMs }) }).finally(() => progress.end())
+      const how = { force: options.force === true, ...(stopTimeoutMs !== undefined && { stopTimeoutMs }) }
+      await watch(terminal, 'Stopping', (watched) => box.stop({ ...how, ...watched }))
       return { id: box.id, name: box.name }
     })
     if (options.json === true) terminal.printJson(stopped)
