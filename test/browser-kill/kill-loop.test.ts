@@ -15,6 +15,7 @@ const WORKERS = ['left', 'right'] as const
 const BLOCKS = 16
 /** More files than this in the guest are removed, so that no round is longer than the one before. */
 const FILES = 100
+const SUMS = 'mkdir -p /root/files && cd /root/files && for file in *; do [ ! -f $file ] || sha256sum $file; done'
 
 describe.skipIf(noPages !== null)(`a page that ends at any moment${because(noPages)}`, () => {
   const pages = Pages.use()
@@ -41,7 +42,7 @@ describe.skipIf(noPages !== null)(`a page that ends at any moment${because(noPag
 
   /** Starts the guest and compares its files with what must be there. */
   async function checkGuest(tab: Tab, guest: GuestModel, after: string): Promise<void> {
-    const sums = await tab.call('exec', 'guest', 'mkdir -p /root/files && cd /root/files && for file in *; do [ ! -f $file ] || sha256sum $file; done')
+    const sums = await tab.call('exec', 'guest', SUMS)
     const files: Files = new Map(Array.from(sums.matchAll(/^([0-9a-f]{64}) {2}(\S+)$/gm), ([, sum, name]) => [name!, sum!]))
     expect(guest.fileObjections(files), after).toEqual([])
     expect(await tab.call('exec', 'guest', 'dmesg | grep -i "ext4-fs error" || true')).toBe('')

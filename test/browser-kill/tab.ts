@@ -29,7 +29,8 @@ export class Tab {
 
   /** Calls a function of the page. What it rejects with is thrown here, with its code and its remedy. */
   async call<K extends keyof Calls>(name: K, ...args: Parameters<Calls[K]>): Promise<Awaited<ReturnType<Calls[K]>>> {
-    const answer = (await this.page.evaluate(([name, args]) => globalThis.answer(name, args), [name, args] as const)) as Answer<Awaited<ReturnType<Calls[K]>>>
+    const answered: unknown = await this.page.evaluate(([name, args]) => globalThis.answer(name, args), [name, args] as const)
+    const answer = answered as Answer<Awaited<ReturnType<Calls[K]>>>
     if ('value' in answer) return answer.value
     const { code, message, remedy } = answer.error
     if (code === null) throw new Error(`The page failed: ${message}`)

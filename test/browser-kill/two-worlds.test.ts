@@ -33,7 +33,8 @@ describe.skipIf(whyNot !== null)(`one box, two worlds${because(whyNot)}`, () => 
   const sh = async (box: Box, script: string): Promise<string> => (await box.exec('sh', ['-c', script]).orThrow()).stdout
 
   it('goes from Node to a page and back: files, four snapshots, and the archive to the byte', async () => {
-    const [outward, again, homeward] = ['outward', 'again', 'homeward'].map((name) => join(pages.directory, `${name}.boxlite`)) as [string, string, string]
+    const inDirectory = (name: string): string => join(pages.directory, `${name}.boxlite`)
+    const [outward, again, own, homeward] = [inDirectory('outward'), inDirectory('again'), inDirectory('own'), inDirectory('homeward')]
     const sums: Record<string, string> = {}
     const made = await inNode('first', async (lite) => {
       const box = await lite.create({ name: 'traveller', ...SMALL })
@@ -70,7 +71,6 @@ describe.skipIf(whyNot !== null)(`one box, two worlds${because(whyNot)}`, () => 
     // What either world makes of one archive is the same, byte for byte.
     await inNode('third', async (lite) => {
       const box = await lite.import(readArchiveFile(outward))
-      const own = join(pages.directory, 'own.boxlite')
       await writeArchiveFile(own, box.export())
       expect((await readFile(again)).equals(await readFile(own))).toBe(true)
     })

@@ -69,14 +69,18 @@ interface Writing {
 
 function write({ box, say }: GuestWork, name: string): Writing {
   let heard = (): void => undefined
-  const writing = { isExpectedToEnd: false, ended: follow(), more: () => Promise.race([writing.ended, new Promise<void>((resolve) => (heard = resolve))]) }
+  const another = (): Promise<void> => new Promise((resolve) => (heard = resolve))
+  const writing: Writing = { isExpectedToEnd: false, ended: follow(), more: () => Promise.race([writing.ended, another()]) }
   return writing
 
   async function follow(): Promise<void> {
     let rest = ''
     try {
       for await (const event of box.exec('sh', ['-c', WRITE, name])) {
-        if (event.kind === 'exit') throw new Error(`The guest stopped writing: ${JSON.stringify(event)}`)
+        if (event.kind === 'exit') {
+          if (writing.isExpectedToEnd) return
+          throw new Error(`The guest stopped writing: ${JSON.stringify(event)}`)
+        }
         const lines = (rest + event.data).split('\n')
         rest = lines.pop()!
         for (const line of lines) await say('<', 'file', ...line.split(' ').slice(0, 2))
