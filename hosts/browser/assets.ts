@@ -16,6 +16,8 @@ export class Assets {
   readonly location: string
   readonly #listeners = new Set<(progress: AssetProgress) => void>()
   #manifest: Promise<GuestManifest> | null = null
+  /** Those that were read or are being read, by digest. */
+  readonly #files = new Map<string, Promise<Blob>>()
   #doneBytes = 0
   #totalBytes = 0
 
@@ -44,9 +46,16 @@ export class Assets {
 
   /**
    * The bytes of a file, which are those that its digest was made of. `io` where the network fails, `corrupt` where the server has
-   * something else, `no_space` where it cannot be kept.
+   * something else, `no_space` where it cannot be kept; whoever asks again after that has it tried again.
    */
-  async read(file: GuestFile): Promise<Blob> {
+  read(file: GuestFile): Promise<Blob> {
+    const reading = this.#files.get(file.sha256) ?? this.#keptOrFetched(file)
+    this.#files.set(file.sha256, reading)
+    reading.catch(() => this.#files.delete(file.sha256))
+    return reading
+  }
+
+  #keptOrFetched(file: GuestFile): Promise<Blob> {
     // One tab fetches it, the others find it.
     return navigator.locks.request(`boxlite:asset:${file.sha256}`, async () => {
       const kept = await keptFile(file.sha256)

@@ -3,6 +3,7 @@
 import type { BoxHost } from '../../src/box-host.ts'
 import type { OpenOptions } from '../../src/boxlite.ts'
 import { portableCodec } from '../../src/disk/codec.ts'
+import { BoxLiteError } from '../../src/error.ts'
 import { V86Engine } from '../v86/engine.ts'
 import { Assets } from './assets.ts'
 import { findBrowserGuest } from './browser-guest.ts'
@@ -12,6 +13,11 @@ import { browserV86Host, noAssets } from './v86/engine.ts'
 
 /** `assets` is where the guest is served from; `onProgress` is told whenever a file of it comes. */
 export function browserHost({ assets: folder, onProgress }: Pick<OpenOptions, 'assets' | 'onProgress'> = {}): BoxHost {
+  if (!isSecureContext) {
+    throw new BoxLiteError('unsupported', 'Browsers give storage, locks and digests to secure pages alone, and this one is not', {
+      remedy: 'Serve the page over https, or from localhost.',
+    })
+  }
   const assets = folder === undefined ? null : new Assets(folder)
   if (onProgress !== undefined) assets?.listen(onProgress)
   return {

@@ -71,7 +71,7 @@ describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` 
     const cache = await caches.open('boxlite-assets')
     const key = (await cache.keys()).find(({ url }) => url.endsWith(firmware.sha256))!
     await cache.put(key, new Response(new Uint8Array(firmware.bytes)))
-    expect((await assets.read(firmware)).size).toBe(firmware.bytes)
+    expect((await new Assets(guestUrl()).read(firmware)).size).toBe(firmware.bytes)
     expect(fetched.filter((path) => path.endsWith(firmware.file))).toHaveLength(2)
   })
 

@@ -39,7 +39,7 @@ function locate(store: Store, boxId: string): string {
 
 async function loadEmulator(assets: Assets | null): Promise<EmulatorCode> {
   if (assets === null) throw noAssets()
-  const { emulator } = await assets.manifest()
+  const { emulator, kernel, initrd, firmware } = await assets.manifest()
   const remedy = 'Serve the package boxlite-guest-386 of the same release as boxlite.'
   if (emulator === undefined) throw new BoxLiteError('engine_unavailable', `The guest at ${assets.location} brings no emulator`, { remedy })
   const { version } = emulator
@@ -47,6 +47,8 @@ async function loadEmulator(assets: Assets | null): Promise<EmulatorCode> {
     const message = `The guest at ${assets.location} brings v86 ${version}, and this boxlite works with ${V86_VERSION}`
     throw new BoxLiteError('engine_unavailable', message, { remedy, facts: { version } })
   }
+  // What else a machine boots from comes beside it. Whoever starts one waits for the rest, and hears of what failed.
+  for (const file of [kernel, initrd, firmware]) assets.read(file).catch(() => undefined)
   const bytes = await (await assets.read(emulator)).arrayBuffer()
   try {
     return { version, module: await WebAssembly.compile(bytes) }

@@ -1,0 +1,154 @@
+// The package in pages of other people: built by Vite, by esbuild, served by Vite while it is worked on, and by an import map alone. No
+// plugin, no alias, no special header; where the built pages are, a Content-Security-Policy says what the README says.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as esbuild from 'esbuild'
+import { chromium, type Browser, type BrowserContext } from 'playwright'
+import * as vite from 'vite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+// @ts-expect-error: a script, which has no types.
+import { guestFolder, isGuestBuilt } from '../../scripts/guest.mjs'
+import { chromiumArguments, chromiumPath } from '../chromium.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const whyNot = !existsSync(chromiumPath) ? 'no Chromium on this machine' : (isGuestBuilt() as boolean) ? null : 'no guest is built on this machine'
+
+/** As the README has it. */
+const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src blob:; connect-src 'self'"
+const subPath = '/some/where/else/'
+
+const program = `import { run } from 'boxlite'
+
+const { stdout } = await run('echo hi', { assets: new URL('guest/', document.baseURI) })
+document.title = stdout.trim()
+`
+const importMap = JSON.stringify({
+  imports: { boxlite: './boxlite/dist/hosts/browser/index.js', idb: './idb/build/index.js', fzstd: './fzstd/esm/index.mjs' },
+})
+const page = (scripts: string): string => `<!doctype html><html lang="en"><meta charset="utf-8"><title>not yet</title>${scripts}</html>\n`
+const module = '<script type="module" src="./main.js"></script>'
+
+const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json' }
+
+/** Serves `folder` under the sub-path, as any static server would, and the policy with it. */
+async function serve(folder: string, scriptHash: string): Promise<Server> {
+  const server = createHttpServer((request, response) => {
+    const { pathname } = new URL(request.url!, 'http://localhost')
+    const path = join(folder, pathname.startsWith(subPath) ? pathname.slice(subPath.length) : 'nothing')
+    const file = path.endsWith('/') ? `${path}index.html` : path
+    if (!existsSync(file)) return response.writeHead(404).end()
+    response.setHeader('content-type', types[extname(file)] ?? 'application/octet-stream')
+    response.setHeader('content-security-policy', policy.replace("'self' 'wasm", `'self' '${scriptHash}' 'wasm`))
+    return response.end(readFileSync(file))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return server
+}
+
+describe.skipIf(whyNot !== null)(`a page with the package${whyNot === null ? '' : ` (${whyNot})`}`, () => {
+  let folder: string
+  let server: Server
+  let browser: Browser
+  let context: BrowserContext
+  const complaints: string[] = []
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'boxlite-consumers-'))
+    const project = join(folder, 'project')
+    installInto(join(project, 'node_modules'))
+    writeFileSync(join(project, 'package.json'), '{ "name": "page", "private": true, "type": "module" }')
+    writeFileSync(join(project, 'index.html'), page(module))
+    writeFileSync(join(project, 'main.js'), program)
+    mkdirSync(join(project, 'public'))
+    symlinkSync(guestFolder() as string, join(project, 'public/guest'))
+    server = await serve(join(folder, 'served'), `sha256-${createHash('sha256').update(importMap).digest('base64')}`)
+    browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumArguments })
+    context = await browser.newContext()
+    context.on('weberror', (error) => complaints.push(String(error.error())))
+    context.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+  })
+  afterAll(async () => {
+    await browser.close()
+    await new Promise((resolve) => server.close(resolve))
+    rmSync(folder, { recursive: true })
+  })
+
+  /** Puts the packed package, and what it depends on, where npm would. */
+  function installInto(modules: string): void {
+    mkdirSync(join(modules, 'boxlite'), { recursive: true })
+    const quiet = ['--json', '--ignore-scripts', '--offline', '--loglevel=error', '--pack-destination', folder]
+    const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', ...quiet], { cwd: root, encoding: 'utf8' })) as [{ filename: string }]
+    execFileSync('tar', ['-x', '-z', '--strip-components=1', '-f', join(folder, filename), '-C', join(modules, 'boxlite')])
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: object }
+    for (const name of Object.keys(dependencies)) cpSync(join(root, 'node_modules', name), join(modules, name), { recursive: true })
+  }
+
+  /** Where a page of the name is to be put, with the guest in it, and where it is served then. */
+  function place(name: string): { readonly out: string; readonly url: string } {
+    const out = join(folder, 'served', name)
+    mkdirSync(out, { recursive: true })
+    if (!existsSync(join(out, 'guest'))) symlinkSync(guestFolder() as string, join(out, 'guest'))
+    return { out, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${subPath}${name}/` }
+  }
+
+  async function said(url: string): Promise<string> {
+    const tab = await context.newPage()
+    complaints.length = 0
+    await tab.goto(url)
+    await Promise.race([
+      tab.waitForFunction(() => document.title !== 'not yet', null, { timeout: 120_000 }),
+      tab.waitForEvent('pageerror', { timeout: 120_000 }).then((error) => Promise.reject(error)),
+    ])
+    const title = await tab.title()
+    expect(await tab.evaluate(() => crossOriginIsolated)).toBe(false)
+    await tab.close()
+    return title
+  }
+
+  it('that Vite builds runs a box', async () => {
+    const { out, url } = place('vite')
+    await vite.build({ root: join(folder, 'project'), configFile: false, logLevel: 'error', base: './', publicDir: false, build: { outDir: out } })
+    expect(await said(url)).toBe('hi')
+    expect(complaints).toEqual([])
+  })
+
+  it('that esbuild builds runs a box', async () => {
+    const { out, url } = place('esbuild')
+    await esbuild.build({ absWorkingDir: join(folder, 'project'), entryPoints: ['main.js'], bundle: true, format: 'esm', outdir: out, logLevel: 'error' })
+    writeFileSync(join(out, 'index.html'), page(module))
+    expect(await said(url)).toBe('hi')
+    expect(complaints).toEqual([])
+  })
+
+  it('that has an import map, and nothing was built for, runs a box', async () => {
+    const { out, url } = place('map')
+    for (const name of ['boxlite', 'idb', 'fzstd']) symlinkSync(join(folder, 'project/node_modules', name), join(out, name))
+    writeFileSync(join(out, 'main.js'), program)
+    writeFileSync(join(out, 'index.html'), page(`<script type="importmap">${importMap}</script>${module}`))
+    expect(await said(url)).toBe('hi')
+    expect(complaints).toEqual([])
+  })
+
+  it('that Vite serves while it is worked on runs a box, with the package bundled beforehand', async () => {
+    const dev = await vite.createServer({
+      root: join(folder, 'project'),
+      configFile: false,
+      logLevel: 'error',
+      server: { host: '127.0.0.1', port: 0, hmr: false, fs: { strict: false } },
+    })
+    try {
+      await dev.listen()
+      const { port } = dev.httpServer!.address() as AddressInfo
+      expect(await said(`http://127.0.0.1:${port}/`)).toBe('hi')
+      expect(existsSync(join(folder, 'project/node_modules/.vite/deps/boxlite.js'))).toBe(true)
+    } finally {
+      await dev.close()
+    }
+  })
+})
