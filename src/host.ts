@@ -33,6 +33,8 @@ export type LockScope =
 export interface Held {
   /** Whether it is still held; false once the host took it away (a stolen tab lock). */
   isHeld(): boolean
+  /** Resolves when the host takes it away. Absent where no host does. */
+  readonly stolen?: Promise<void>
   release(): Promise<void>
 }
 

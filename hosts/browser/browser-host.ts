@@ -8,11 +8,18 @@ import { V86Engine } from '../v86/engine.ts'
 import { Assets } from './assets.ts'
 import { findBrowserGuest } from './browser-guest.ts'
 import { randomHex } from './random-hex.ts'
+import type { BrowserStore } from './store/browser-store.ts'
 import { openBrowserStore } from './store/open-browser-store.ts'
 import { browserV86Host, noAssets } from './v86/engine.ts'
 
-/** `assets` is where the guest is served from; `onProgress` is told whenever a file of it comes. */
-export function browserHost({ assets: folder, onProgress }: Pick<OpenOptions, 'assets' | 'onProgress'> = {}): BoxHost {
+/**
+ * `assets` is where the guest is served from; `onProgress` is told whenever a file of it comes; `opened` is told which store was opened.
+ * `unsupported` where the page is not a secure one.
+ */
+export function browserHost(
+  { assets: folder, onProgress }: Pick<OpenOptions, 'assets' | 'onProgress'>,
+  opened: (store: BrowserStore) => void,
+): BoxHost {
   if (!isSecureContext) {
     throw new BoxLiteError('unsupported', 'Browsers give storage, locks and digests to secure pages alone, and this one is not', {
       remedy: 'Serve the page over https, or from localhost.',
@@ -21,7 +28,11 @@ export function browserHost({ assets: folder, onProgress }: Pick<OpenOptions, 'a
   const assets = folder === undefined ? null : new Assets(folder)
   if (onProgress !== undefined) assets?.listen(onProgress)
   return {
-    openStore: openBrowserStore,
+    async openStore(homeDir) {
+      const store = await openBrowserStore(homeDir)
+      opened(store)
+      return store
+    },
     codec: portableCodec,
     newId: () => randomHex(16),
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),

@@ -1,10 +1,10 @@
 // The package in a page: the public API over IndexedDB, Web Locks, Web Workers and the browser's random numbers.
 
-import { BoxLite as BoxLiteOn, type OpenOptions } from '../../src/boxlite.ts'
+import type { BoxLite as BoxLiteOn, OpenOptions } from '../../src/boxlite.ts'
 import { CodeBox as CodeBoxOn, type CodeBoxOptions } from '../../src/code-box.ts'
 import type { ExecResult } from '../../src/exec/exec-options.ts'
 import { runOnce, type RunOptions } from '../../src/run.ts'
-import { browserHost } from './browser-host.ts'
+import { openTabHome } from './tab-home.ts'
 
 export * from '../../src/index.ts'
 
@@ -13,7 +13,7 @@ export type BoxLite = BoxLiteOn
 
 export const BoxLite = {
   /** Opens the home, or makes it, and recovers every box that nobody else has. */
-  open: async (options: OpenOptions = {}): Promise<BoxLite> => BoxLiteOn.open(browserHost(options), options),
+  open: (options: OpenOptions = {}): Promise<BoxLite> => openTabHome(options),
 } as const
 
 /** Runs a command in a fresh box, which is gone afterwards: a line by the guest's shell, a list as it is. */

@@ -21,6 +21,7 @@ import type { HeldLock } from '../perform.ts'
 import type { CallOptions } from '../progress.ts'
 import { checkTimeout } from '../timeout.ts'
 import { BoxRun, type OwnedMachine } from './box-run.ts'
+import { GuestClocks } from './guest-clocks.ts'
 import { launch, type StartOptions, type StartProgress } from './launch.ts'
 import type { LiveMachine } from './live-machine.ts'
 import { OperationMachines } from './operation-machines.ts'
@@ -34,9 +35,11 @@ export class Runner {
   readonly #home: HomeAccess
   readonly #runs = new Map<string, BoxRun>()
   readonly #settling = new WeakMap<OwnedMachine, Promise<void>>()
+  readonly #clocks: GuestClocks
 
   constructor(home: HomeAccess) {
     this.#home = home
+    this.#clocks = new GuestClocks(home.host, () => this.runs)
   }
 
   /** What this process knows of a box. */
@@ -135,6 +138,7 @@ export class Runner {
     if (run.state === 'running') return
     await owned.live.machine.resume()
     run.change(core, 'resume')
+    await this.#clocks.mend(owned.live)
   }
 
   /** The machine of a box: one that this process runs, or takes over; null where none lives. */
@@ -161,6 +165,7 @@ export class Runner {
 
   /** Stops what this process runs; a detached machine goes on without it. */
   async close(): Promise<void> {
+    this.#clocks.stop()
     const ends = await Promise.allSettled(
       this.runs.map(async (run) => {
         const { owned } = run
@@ -236,6 +241,9 @@ export class Runner {
     const owned = { live, lock, autoRemove: record.config['autoRemove'] === true }
     run.owned = owned
     run.put('running')
+    this.#clocks.watch()
+    // The box is another's, who cannot end this machine: nothing that it still writes counts.
+    void lock.stolen?.then(() => live.machine.kill())
     live.machine.exit
       .then(() => this.#home.afterTurn(run.boxId, () => this.#settle(run, owned, false)))
       // What the record could not be told, the box's next owner finds out and tells it; here it is shown as what needs attention.

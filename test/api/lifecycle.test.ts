@@ -1,5 +1,5 @@
 // The life of a box, on machines of a model: every state, every end, every owner.
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { BoxLite } from '../../src/boxlite.ts'
 import type { Box } from '../../src/box.ts'
 import type { BoxEvent } from '../../src/box-events.ts'
@@ -78,6 +78,31 @@ describe('a box', () => {
     expect(onlyMachine().spec).toMatchObject({ cpus: 2, memoryMib: 128, detach: false })
     expect(onlyMachine().guest.hostname).toBe('other')
     expect((await box.info()).settings).toMatchObject({ image: 'base', cpus: 2, memoryMib: 128, hostname: 'other' })
+  })
+
+  it('is told the time when it goes on after a pause, and when its program slept', async () => {
+    const clockOf = (): number => Number(onlyMachine().guest.clockNs / 1_000_000n)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const box = await lite.create({ image: 'base' })
+      await box.start()
+      // A timer that rings when it should says nothing; one that rings an hour late does.
+      const toldMs = clockOf()
+      world.nowMs += 5_000
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(clockOf()).toBe(toldMs)
+      const thawedMs = (world.nowMs += 3_600_000)
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(clockOf()).toBeGreaterThanOrEqual(thawedMs)
+      await box.pause()
+      const wokenMs = (world.nowMs += 3_600_000)
+      await box.resume()
+      expect(clockOf()).toBeGreaterThanOrEqual(wokenMs)
+      await lite.close()
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('tells its events in their order', async () => {

@@ -34,7 +34,8 @@ const importMap = JSON.stringify({
 const page = (scripts: string): string => `<!doctype html><html lang="en"><meta charset="utf-8"><title>not yet</title>${scripts}</html>\n`
 const module = '<script type="module" src="./main.js"></script>'
 
-const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json' }
+const script = 'text/javascript'
+const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': script, '.mjs': script, '.json': 'application/json' }
 
 /** Serves `folder` under the sub-path, as any static server would, and the policy with it. */
 async function serve(folder: string, scriptHash: string): Promise<Server> {
@@ -120,7 +121,8 @@ describe.skipIf(whyNot !== null)(`a page with the package${whyNot === null ? '' 
 
   it('that esbuild builds runs a box', async () => {
     const { out, url } = place('esbuild')
-    await esbuild.build({ absWorkingDir: join(folder, 'project'), entryPoints: ['main.js'], bundle: true, format: 'esm', outdir: out, logLevel: 'error' })
+    const absWorkingDir = join(folder, 'project')
+    await esbuild.build({ absWorkingDir, entryPoints: ['main.js'], bundle: true, format: 'esm', outdir: out, logLevel: 'error' })
     writeFileSync(join(out, 'index.html'), page(module))
     expect(await said(url)).toBe('hi')
     expect(complaints).toEqual([])

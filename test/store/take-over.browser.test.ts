@@ -102,7 +102,8 @@ describe('a box that another tab has', () => {
       log.push(`stopped ${boxId}`)
       await held.release()
     }
-    store.watchTakers(stop, (boxId) => log.push(`lost ${boxId}`))
+    store.watchTakers(stop)
+    void held.stolen!.then(() => log.push('stolen'))
     const taker = await openBrowserStore(home)
     const taken = await taker.takeOver(box, { silenceMs: 600_000 })
     expect(taken.isHeld()).toBe(true)
@@ -112,10 +113,11 @@ describe('a box that another tab has', () => {
 
   it('is stolen from an owner that cannot stop it, who is told', async () => {
     const held = (await store.lock(scope))!
-    const lost = new Promise((resolve) => store.watchTakers(() => Promise.reject(new Error('stuck')), resolve))
+    store.watchTakers(() => Promise.reject(new Error('stuck')))
     const taker = await openBrowserStore(home)
     const taken = await taker.takeOver(box, { silenceMs: 600_000, stopMs: 0 })
-    expect([await lost, held.isHeld(), taken.isHeld()]).toEqual([box, false, true])
+    await held.stolen
+    expect([held.isHeld(), taken.isHeld()]).toEqual([false, true])
     await refuses(store.commitRecord('boxes', box, new Uint8Array(1), null, [held]), 'busy', /taken over|no longer/)
     await taker.close()
   })

@@ -46,11 +46,10 @@ export class BrowserStore implements Store {
     return takeOver(this.#database.name, this.#locks, boxId, options)
   }
 
-  /** Sets who stops a box that another tab asks for, and who is told of one whose lock was stolen. */
-  watchTakers(giveUp: (boxId: string) => Promise<void>, lost: (boxId: string) => void): void {
+  /** Sets who stops a box that another tab asks for. */
+  watchTakers(giveUp: (boxId: string) => Promise<void>): void {
     this.#answers()
     this.#answers = answerTakers(this.#database.name, this.#locks, giveUp)
-    this.#locks.lost = lost
   }
 
   async list(directory: Directory): Promise<string[]> {

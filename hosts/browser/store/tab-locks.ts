@@ -10,8 +10,6 @@ import type { Database, Fence } from './database.ts'
 import { WebLock } from './web-lock.ts'
 
 export class TabLocks implements LockService {
-  /** Told of a box whose lock another tab has stolen. */
-  lost: (boxId: string) => void = () => undefined
   readonly #database: Database
   readonly #held = new Set<TabLock>()
   #isClosed = false
@@ -45,10 +43,9 @@ export class TabLocks implements LockService {
     const held = new TabLock(lock)
     const unused = this.#database.use()
     this.#held.add(held)
-    lock.ended.then((isStolen) => {
+    void lock.ended.then(() => {
       this.#held.delete(held)
       unused()
-      if (isStolen && held.fence !== null) this.lost(held.fence.boxId)
     })
     return held
   }
@@ -88,10 +85,12 @@ export function fencesOf(held: readonly Held[]): Fence[] {
 export class TabLock implements Held {
   /** Of a box's lock. */
   fence: Fence | null = null
+  readonly stolen: Promise<void>
   readonly #lock: WebLock
 
   constructor(lock: WebLock) {
     this.#lock = lock
+    this.stolen = new Promise((resolve) => void lock.ended.then((isStolen) => isStolen && resolve()))
   }
 
   isHeld(): boolean {

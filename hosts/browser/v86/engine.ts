@@ -7,10 +7,11 @@ import type { EmulatorCode, V86Host } from '../../v86/host.ts'
 import type { Assets } from '../assets.ts'
 import { randomHex } from '../random-hex.ts'
 import { BrowserStore } from '../store/browser-store.ts'
-import { isWebLockTaken, takeWebLock } from '../web-lock.ts'
+import { WebLock } from '../store/web-lock.ts'
 import { startThread } from './start-thread.ts'
 
-const latchOf = (nonce: string): string => `boxlite:machine:${nonce}`
+/** The lock that says that a machine lives. */
+export const latchOf = (nonce: string): string => `boxlite:machine:${nonce}`
 
 /** What v86 needs of a page. Without `assets` it does not work, and says so. */
 export function browserV86Host(assets: Assets | null): V86Host {
@@ -26,8 +27,8 @@ export function browserV86Host(assets: Assets | null): V86Host {
     // Pages have no process and no boot that they could know; the nonce alone is enough to tell machines apart.
     identify: async (nonce) => ({ pid: 0, startTime: '', bootId: '', nonce, detached: false }),
     newNonce: () => randomHex(16),
-    takeLatch: (nonce) => takeWebLock(latchOf(nonce)),
-    isLatched: (nonce) => isWebLockTaken(latchOf(nonce)),
+    takeLatch: (nonce) => WebLock.request(latchOf(nonce), { ifAvailable: true }),
+    isLatched: (nonce) => navigator.locks.request(latchOf(nonce), { mode: 'shared', ifAvailable: true }, (lock) => lock === null),
     locate,
   }
 }
