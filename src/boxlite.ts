@@ -15,6 +15,7 @@ import { Images } from './images.ts'
 import { adoptBox, type OldHome } from './legacy/adopt.ts'
 import type { OldRecovery } from './legacy/recover-old-box.ts'
 import { wantedEngines, type EngineInfo } from './machine/chosen-engine.ts'
+import { dropLeftExports } from './machine/left-exports.ts'
 import { listBoxes } from './name-index.ts'
 import type { Finding, Recovery } from './operation/operation.ts'
 import type { BoxRecord } from './operation/record.ts'
@@ -232,6 +233,7 @@ async function recoverAll(home: HomeAccess, { signal, onProgress }: OpenOptions)
     const box = { boxId: id, name }
     try {
       const { record, recovered: recovery, findings } = await home.run({ kind: 'recover', boxId: id })
+      await dropLeftExports(home, record)
       // Its owner died before it could.
       const goes = record.machine === null && record.config['autoRemove'] === true
       if (goes) await home.run({ kind: 'box.remove', boxId: id, force: false })

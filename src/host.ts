@@ -99,6 +99,11 @@ export interface Store {
   createLayer(name: string, held?: readonly Held[]): Promise<LayerFile>
   /** Opens a layer file; `held` as in `createLayer`. */
   openLayer(name: string, mode: 'read' | 'write', held?: readonly Held[]): Promise<LayerFile>
+  /**
+   * A thread of this program that works with the layer by itself could not sync it: the store does not sync it again. Absent where a
+   * sync that failed can be tried again.
+   */
+  noteSyncFailure?(layer: string, error: unknown): void
   /** The first `lengthBytes` of a layer (fewer where it is shorter) and its length: what its header says, in one call. */
   readLayerHead(name: string, lengthBytes: number): Promise<FileHead>
   /** Renames a synced temporary layer over `name`, replacing what was there. Durable after `syncDirectory('layers')`. */

@@ -4,7 +4,6 @@
 //
 // The locks that an operation took are let go here, at its end, however it ends.
 
-import { unlessAborted } from './aborted.ts'
 import type { Core } from './core/core.ts'
 import { BoxLiteError, isBoxLiteError, type ErrorCode } from './error.ts'
 import type { Directory, Held, LockScope, RecordKind } from './host.ts'
@@ -187,7 +186,7 @@ class Run {
     const box: BoxMachine = { boxId: message.text(), machine: JSON.parse(message.text()) as MachineRecord }
     switch (effect) {
       case Effect.FREEZE:
-        await unlessAborted(machines.freeze(box), this.#host.signal)
+        await machines.freeze(box, this.#host.signal)
         return Status.OK
       case Effect.PAUSE:
         await machines.pause(box)

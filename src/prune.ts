@@ -3,10 +3,13 @@
 import type { Layer } from './disk/disk.ts'
 import { mergeLayers } from './disk/merge.ts'
 import { checkAborted } from './aborted.ts'
+import { isBoxLiteError } from './error.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { LayerFile } from './host.ts'
+import { dropLeftExports, isLeftExport } from './machine/left-exports.ts'
+import { listBoxes } from './name-index.ts'
 import type { Collect, Finding, Outcome } from './operation/operation.ts'
-import type { Fold } from './perform.ts'
+import type { Fold, HeldLock } from './perform.ts'
 import type { CallOptions } from './progress.ts'
 import { layerFormat } from './store/names.ts'
 
@@ -42,6 +45,7 @@ export async function pruneHome(home: HomeAccess, { signal, onProgress }: PruneO
     return outcome
   }
   try {
+    await dropAllLeftExports(home, held)
     const first = await collect(0)
     if (!first.complete) return { deleted: first.deleted, merged: 0, complete: false, findings: first.findings }
     const findings: Finding[] = []
@@ -66,6 +70,20 @@ export async function pruneHome(home: HomeAccess, { signal, onProgress }: PruneO
     return { deleted, merged, complete: last.complete, findings: [...gone, ...findings, ...last.findings] }
   } finally {
     await lock.release()
+  }
+}
+
+/** Alone in the home: no export is under way. */
+async function dropAllLeftExports(home: HomeAccess, held: readonly HeldLock[]): Promise<void> {
+  for (const id of await listBoxes(home.store)) {
+    const reading = await home.look(id)
+    if (reading.kind !== 'box' || !reading.record.snapshots.some(isLeftExport)) continue
+    try {
+      await dropLeftExports(home, reading.record, { held })
+    } catch (error) {
+      // Whoever has the box does it when it ends, or the next prune.
+      if (!isBoxLiteError(error, 'busy')) throw error
+    }
   }
 }
 

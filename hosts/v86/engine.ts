@@ -86,10 +86,11 @@ export class V86Engine implements Engine {
     const identity = await host.identify(nonce)
     const latch = await host.takeLatch(nonce)
     if (latch === null) throw new BoxLiteError('io', `The new machine's name ${nonce} is taken`)
-    const machine = new V86Machine(host.startThread(), identity, async () => {
+    const release = async (): Promise<void> => {
       machines.delete(nonce)
       await latch.release()
-    })
+    }
+    const machine = new V86Machine(host.startThread(), identity, release, spec.store)
     machines.set(nonce, machine)
     // The emulator is made while the caller writes the machine's record.
     const ready = machine.prepare({ module, files, memoryMib, serial: boxId, ...(state !== null && { state }) })

@@ -2,6 +2,7 @@
 
 import { BoxLiteError } from '../../src/error.ts'
 import type { ByteChannel, Machine, MachineExit } from '../../src/engine.ts'
+import type { Store } from '../../src/host.ts'
 import type { MachineRecord } from '../../src/operation/record.ts'
 import { AgentChannel } from './agent-channel.ts'
 import { ConsoleLog } from '../../src/console-log.ts'
@@ -23,6 +24,7 @@ export class V86Machine implements Machine {
   readonly identity: MachineRecord
   readonly exit: Promise<MachineExit>
   readonly #thread: MachineThread
+  readonly #store: Store | null
   readonly #log = new ConsoleLog()
   readonly #callers = new Map<number, Caller>()
   #calls = 0
@@ -34,9 +36,10 @@ export class V86Machine implements Machine {
   #diskTrouble: BoxLiteError | null = null
   #resolveExit: (exit: MachineExit) => void = () => undefined
 
-  /** `release` is called when the machine has ended, before its exit is told. */
-  constructor(thread: MachineThread, identity: MachineRecord, release: () => Promise<void>) {
+  /** `release` is called when the machine has ended, before its exit is told; `store`, where there is one, hears of syncs that fail. */
+  constructor(thread: MachineThread, identity: MachineRecord, release: () => Promise<void>, store: Store | null = null) {
     this.identity = identity
+    this.#store = store
     this.exit = new Promise((resolve) => (this.#resolveExit = resolve))
     this.#thread = thread
     thread.endpoint.receive((message) => this.#receive(message))
@@ -142,6 +145,7 @@ export class V86Machine implements Machine {
     else if (message.kind === 'failure') this.#caller(message.id)?.reject(decodeError(message.error))
     else if (message.kind === 'console') this.#log.append(message.bytes)
     else if (message.kind === 'diskFailed') this.#diskTrouble = decodeError(message.error)
+    else if (message.kind === 'syncFailed') this.#store?.noteSyncFailure?.(message.layer, decodeError(message.error))
     else if (message.kind === 'ended') this.#over(this.#guestExit(message))
     else if (message.kind === 'crashed') this.#over(this.#crash(`The emulator failed: ${message.detail}`))
     else if (message.session === this.#sessions) {

@@ -64,6 +64,8 @@ export type FromThread =
   | { readonly kind: 'console'; readonly bytes: Uint8Array }
   /** The disk could not do what the guest asked for, and the guest was told. */
   | { readonly kind: 'diskFailed'; readonly error: ErrorMessage }
+  /** The sync of a layer failed: what the kernel has of it is not to be trusted any more. */
+  | { readonly kind: 'syncFailed'; readonly layer: string; readonly error: ErrorMessage }
   /** The guest has ended, and its disk is closed, or could not be closed. */
   | { readonly kind: 'ended'; readonly end: GuestEnd; readonly error: ErrorMessage | null }
   /** The emulator failed. */

@@ -2,6 +2,7 @@
 
 import type { Codec } from '../../src/disk/codec.ts'
 import { BoxLiteError } from '../../src/error.ts'
+import { SyncGuard } from '../../src/store/sync-guard.ts'
 import { EmulatedMachine, type GuestEnd } from './emulated-machine.ts'
 import { encodeError } from './error-message.ts'
 import { LiveDisk, type OpenLayer } from './live-disk.ts'
@@ -22,6 +23,7 @@ export class MachineServer {
   readonly #endpoint: Endpoint<ToThread, FromThread>
   readonly #platform: ThreadPlatform
   readonly #handlers: Handlers
+  readonly #syncs = new SyncGuard((layer, error) => this.#endpoint.post({ kind: 'syncFailed', layer, error: encodeError(error) }))
   #machine: EmulatedMachine | null = null
   #disk: LiveDisk | null = null
   #session = 0
@@ -101,7 +103,9 @@ export class MachineServer {
   async #launch(place: Calls['launch']['given']): Promise<undefined> {
     const machine = this.#running()
     if (place !== null) {
-      this.#disk = await LiveDisk.open(place.layers, await this.#platform.openLayers(place.home), this.#platform.codec)
+      const open = await this.#platform.openLayers(place.home)
+      const guarded: OpenLayer = async (name, mode) => this.#syncs.watch(name, await open(name, mode))
+      this.#disk = await LiveDisk.open(place.layers, guarded, this.#platform.codec)
       machine.attach(this.#disk)
     }
     await machine.run()

@@ -11,6 +11,9 @@ import type { HostFiles } from './host-files.ts'
 import { statOf } from './stat-of.ts'
 
 const FOLLOW_LAST = 1
+/** As much as an image may hold. */
+const MAX_ENTRIES = 4_000_000
+const MAX_BYTES = 64 * 2 ** 30
 
 interface HostPlace {
   readonly directory: string
@@ -32,6 +35,8 @@ export async function copyOut(
   options: CopyOutOptions,
 ): Promise<CopyReport> {
   pathField(guestPath)
+  const { maxEntries = MAX_ENTRIES, maxBytes = MAX_BYTES } = options
+  const limits = { maxEntries: checkLimit('maxEntries', maxEntries), maxBytes: checkLimit('maxBytes', maxBytes) }
   // A path that ends in `/.` means what is in the directory.
   const content = guestPath.endsWith('/.')
   const path = content ? guestPath.slice(0, -1) : guestPath
@@ -44,6 +49,7 @@ export async function copyOut(
     root: name === '' ? '.' : name,
     name: place.name,
     ownership: options.ownership ?? false,
+    ...limits,
     onSkipped: (one) => skipped.push(one),
     onBytes: (bytes) => options.onProgress?.({ stage: 'copyOut', doneBytes: (doneBytes += bytes), totalBytes: null }),
   })
@@ -62,6 +68,11 @@ async function findPlace(host: HostFiles, hostPath: string, directory: boolean, 
   const parent = await host.look(place.directory)
   if (parent?.kind === 'directory') return { directory: parent.path, name: place.name }
   throw refused('not_found', `There is no directory '${place.directory}'`, 'Make it first.', place.directory)
+}
+
+function checkLimit(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw new BoxLiteError('invalid_argument', `${name} is ${value}`, { remedy: 'Give a whole number, 0 or more.', facts: { [name]: value } })
 }
 
 function refused(code: 'invalid_argument' | 'not_found', message: string, remedy: string, path: string): BoxLiteError {

@@ -71,6 +71,10 @@ export interface CopyInOptions extends CopyFilesOptions {
 }
 
 export interface CopyOutOptions extends CopyFilesOptions {
+  /** Ends a copy of more entries with `limit`, what was left out counted; by default 4,000,000. A box can send for ever. */
+  readonly maxEntries?: number
+  /** Ends a copy of more bytes of files with `limit`, holes not counted; by default 64 GiB. */
+  readonly maxBytes?: number
   /** Where the path names a link, copies what it leads to. Links beneath it are copied as links. */
   readonly followLinks?: boolean
 }

@@ -20,6 +20,9 @@ export interface PackOptions {
 }
 
 export interface UnpackOptions {
+  /** Most entries, and most bytes of files; more is refused with `limit`. */
+  readonly maxEntries: number
+  readonly maxBytes: number
   /** What the tar calls its first part, which every name has to begin with. */
   readonly root: string
   /** What that is called in the directory; empty: it is the directory itself. */

@@ -10,6 +10,7 @@ import type { CallerOptions } from '../operation/caller.ts'
 import type { ChangeProgress } from '../operation/change-progress.ts'
 import type { BoxRecord } from '../operation/record.ts'
 import type { CallOptions } from '../progress.ts'
+import { exportName } from './left-exports.ts'
 
 /** As of any export, and how far the catching is. */
 interface RunningExportOptions extends Omit<ExportOptions, 'onProgress'>, CallOptions<ArchiveProgress | ChangeProgress> {}
@@ -29,7 +30,7 @@ function caught(home: HomeAccess, boxId: string, { signal, onProgress }: CallerO
   const { host } = home
   const snapshotId = host.newId()
   const work = async (): Promise<BoxRecord> => {
-    const text = { name: `export-${snapshotId}`, description: 'An export that is under way; it may be removed.' }
+    const text = { name: exportName(snapshotId), description: 'An export that is under way; it may be removed.' }
     const { record, snapshot, findings } = await home.run(
       { kind: 'snapshot.create', boxId, ...text, snapshotId, layerId: host.newId(), nowMs: host.nowMs() },
       { signal, onProgress },

@@ -1,6 +1,8 @@
 // The machines of boxes as one operation sees them: those that this process runs, and those of dead or former owners, which
 // are found by what their boxes' records say, and let go of when the operation is over.
 
+import { unlessAborted } from '../aborted.ts'
+import { Protocol } from '../agent/protocol.ts'
 import { within } from '../agent/within.ts'
 import type { BoxHost } from '../box-host.ts'
 import type { Engine } from '../engine.ts'
@@ -9,9 +11,12 @@ import type { Store } from '../host.ts'
 import type { BoxMachine, MachineAnswer, MachineControl } from '../operation/perform-host.ts'
 import { LiveMachine } from './live-machine.ts'
 
-/** How long a guest may take to write out what it holds and to freeze. A snapshot goes on without. */
-const FREEZE_LIMIT_MS = 3_000
-const THAW_LIMIT_MS = 2_000
+/**
+ * How long a guest may take to write out what it holds and to freeze, and its machine to pause then. As long as the guest itself tries;
+ * and since it thaws by itself that long after it froze, one that is paused in time is frozen still.
+ */
+const FREEZE_LIMIT_MS = Protocol.THAW_AFTER_MS
+const THAW_LIMIT_MS = 5_000
 
 export class OperationMachines implements MachineControl {
   readonly #host: BoxHost
@@ -28,9 +33,14 @@ export class OperationMachines implements MachineControl {
     this.#own = own
   }
 
-  async freeze(box: BoxMachine): Promise<void> {
+  async freeze(box: BoxMachine, signal: AbortSignal | undefined): Promise<void> {
     const live = await this.#living(box)
-    await within(FREEZE_LIMIT_MS, 'The guest', live.agent(FREEZE_LIMIT_MS).then((agent) => agent.freeze()))
+    const sinceMs = performance.now()
+    const freezing = live.agent(FREEZE_LIMIT_MS).then((agent) => agent.freeze({ timeoutMs: FREEZE_LIMIT_MS }))
+    await unlessAborted(within(FREEZE_LIMIT_MS, 'The guest', freezing), signal)
+    await live.machine.pause()
+    if (performance.now() - sinceMs < FREEZE_LIMIT_MS) return
+    throw new BoxLiteError('timeout', `The guest froze and was not paused within ${FREEZE_LIMIT_MS} ms: it may have thawed before`)
   }
 
   async thaw(box: BoxMachine): Promise<void> {

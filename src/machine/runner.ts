@@ -23,6 +23,7 @@ import { checkTimeout } from '../timeout.ts'
 import { BoxRun, type OwnedMachine } from './box-run.ts'
 import { GuestClocks } from './guest-clocks.ts'
 import { launch, type StartOptions, type StartProgress } from './launch.ts'
+import { dropLeftExports } from './left-exports.ts'
 import type { LiveMachine } from './live-machine.ts'
 import { OperationMachines } from './operation-machines.ts'
 import { shutDown, type StopOptions, type StopProgress } from './stop.ts'
@@ -206,7 +207,8 @@ export class Runner {
           { scope: { kind: 'box', id: boxId }, held: lock },
           { scope: { kind: 'home', mode: 'shared' }, held: shared },
         ] as const
-        const { record } = await home.run({ kind: 'recover', boxId }, { held, machines })
+        const recovered = await home.run({ kind: 'recover', boxId }, { held, machines })
+        const record = await dropLeftExports(home, recovered.record, { held, machines })
         const live = record.machine === null ? ((await make?.(record, held)) ?? null) : machines.take(boxId)
         if (live !== null) owned = this.#own(run, live, lock, record)
       } finally {

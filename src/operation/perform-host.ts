@@ -28,8 +28,11 @@ export type MachineAnswer =
 
 /** The machine side of an operation. Every method is bounded in time by the host and rejects with a `BoxLiteError`. */
 export interface MachineControl {
-  /** Asks the guest to freeze its file systems. A rejection is reported, and the snapshot goes on without. */
-  freeze(box: BoxMachine): Promise<void>
+  /**
+   * Asks the guest to freeze its file systems; it is frozen still when its machine is paused next. A rejection, also by the caller's
+   * signal, is reported, and the snapshot goes on without.
+   */
+  freeze(box: BoxMachine, signal: AbortSignal | undefined): Promise<void>
   pause(box: BoxMachine): Promise<void>
   /** Resolves when no request of the guest is in flight. */
   drain(box: BoxMachine): Promise<void>

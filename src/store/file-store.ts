@@ -87,6 +87,10 @@ export class FileStore implements Store {
     return this.#syncs.watch(name, await this.#files.open(`layers/${checkLayerName(name)}`, mode))
   }
 
+  noteSyncFailure(layer: string, error: unknown): void {
+    this.#syncs.note(layer, error)
+  }
+
   async readLayerHead(name: string, lengthBytes: number): Promise<FileHead> {
     return this.#files.readHead(`layers/${checkLayerName(name)}`, lengthBytes)
   }

@@ -7,6 +7,12 @@ import type { LayerFile } from '../host.ts'
 /** Remembers the files whose sync failed, by name. */
 export class SyncGuard {
   readonly #failed = new Map<string, unknown>()
+  readonly #tell: (name: string, error: unknown) => void
+
+  /** `tell` hears of each file whose sync fails here, before its caller does. */
+  constructor(tell: (name: string, error: unknown) => void = () => undefined) {
+    this.#tell = tell
+  }
 
   /** `file`, whose sync rejects with `io` from the first failure on, however often it is opened. */
   watch(name: string, file: LayerFile): LayerFile {
@@ -16,6 +22,7 @@ export class SyncGuard {
         await file.sync()
       } catch (error) {
         this.#failed.set(name, error)
+        this.#tell(name, error)
         throw error
       }
     }
@@ -30,6 +37,11 @@ export class SyncGuard {
       ...(readv && { readv: (targets: readonly Uint8Array[], offset: number) => readv.call(file, targets, offset) }),
       ...(punchHole && { punchHole: (offset: number, length: number) => punchHole.call(file, offset, length) }),
     }
+  }
+
+  /** The sync of a file failed elsewhere in this program. */
+  note(name: string, error: unknown): void {
+    this.#failed.set(name, error)
   }
 
   /** Another file has the name now, or none. */

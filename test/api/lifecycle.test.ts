@@ -49,6 +49,15 @@ describe('a box', () => {
     expect(world.machines.calls.filter((call) => call === 'launch')).toHaveLength(1)
   })
 
+  it('tells nothing of its guest through a home that is closed', async () => {
+    const box = await lite.create({ image: 'base' })
+    await box.start()
+    const asked = box.metrics()
+    await lite.close()
+    expect((await asked).guest).not.toBeNull()
+    await expect(box.metrics()).rejects.toMatchObject({ code: 'invalid_state' })
+  })
+
   it('gives its guest a clock, random bytes and a name before anything runs in it', async () => {
     const box = await lite.create({ name: 'web', image: 'base' })
     await box.start()

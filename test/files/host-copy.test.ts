@@ -41,12 +41,23 @@ async function pack(path: string, name: string, ownership = false): Promise<Pack
   return { tar: await collect(nodeHostFiles.pack(path, name, options)), skipped, bytes }
 }
 
-async function unpack(tar: Uint8Array, directory: string, options: { root?: string; name?: string; ownership?: boolean; chunkBytes?: number } = {}) {
+interface Unpacking {
+  readonly root?: string
+  readonly name?: string
+  readonly ownership?: boolean
+  readonly chunkBytes?: number
+  readonly maxEntries?: number
+  readonly maxBytes?: number
+}
+
+async function unpack(tar: Uint8Array, directory: string, options: Unpacking = {}) {
   const skipped: Skipped[] = []
   const entries = await nodeHostFiles.unpack(chunked(tar, options.chunkBytes ?? 1000), directory, {
     root: options.root ?? 'd',
     name: options.name ?? options.root ?? 'd',
     ownership: options.ownership ?? false,
+    maxEntries: options.maxEntries ?? 1000,
+    maxBytes: options.maxBytes ?? 2 ** 30,
     onSkipped: (one) => skipped.push(one),
     onBytes: () => {},
   })
@@ -300,6 +311,20 @@ describe('a tar that is not trusted', () => {
     expect(readlinkSync(join(here, 'd/link'))).toBe('../precious')
     const after = statSync(join(here, 'precious'))
     expect([after.mode, after.mtimeMs]).toEqual([before.mode, before.mtimeMs])
+  })
+
+  it('is taken no further than its limits', async () => {
+    const pipes = Array.from({ length: 20 }, (_, index) => entry(`d/pipe${index}`, 'fifo'))
+    const tar = tarOf(entry('d', 'directory', { mode: 0o755 }), ...pipes, file('d/a', 'x'.repeat(3000)), file('d/b', 'y'.repeat(3000)))
+    await expect(unpack(tar, here, { maxEntries: 22 })).rejects.toMatchObject({ code: 'limit', facts: { maxEntries: 22 } })
+    expect(readdirSync(join(here, 'd'))).toEqual(['a'])
+    await expect(unpack(tar, here, { maxBytes: 5999 })).rejects.toMatchObject({ code: 'limit', facts: { maxBytes: 5999 } })
+    expect(statSync(join(here, 'd/b')).size).toBeLessThan(3000)
+    expect((await unpack(tar, here, { maxEntries: 23, maxBytes: 6000 })).entries).toBe(3)
+    // Holes take no space, whatever the file says of its size.
+    const header = encodeTarEntry({ ...nothing, name: 'd/hollow', kind: 'file', sizeBytes: 2 ** 40 }, [{ offset: 4096, length: 512 }])
+    const sparse = tarOf(Buffer.concat([header, new Uint8Array(512).fill(1)]))
+    expect((await unpack(sparse, here, { maxBytes: 512 })).entries).toBe(1)
   })
 
   it('leads to nothing outside, whatever its entries are', async () => {

@@ -4,21 +4,56 @@ import { constants } from 'node:fs'
 import { lchown, link, lutimes, open, symlink, type FileHandle } from 'node:fs/promises'
 import { readTarEntries, type TarEntry } from '../../../src/archive/tar-entry-reader.ts'
 import { damaged } from '../../../src/archive/tar-header.ts'
+import { BoxLiteError } from '../../../src/error.ts'
 import type { UnpackOptions } from '../../../src/files/host-files.ts'
 import { fileCall } from '../file-call.ts'
 import { HOLE_BYTES, isHole } from './data-extents.ts'
 import { entryParts } from './entry-path.ts'
 import { TargetTree, type Attributes } from './target-tree.ts'
 
+/** What a box may send: it could send for ever. */
+class Limits {
+  readonly #most: Pick<UnpackOptions, 'maxEntries' | 'maxBytes'>
+  #entries = 0
+  #bytes = 0
+
+  constructor(most: Pick<UnpackOptions, 'maxEntries' | 'maxBytes'>) {
+    this.#most = most
+  }
+
+  countEntry(): void {
+    if (++this.#entries > this.#most.maxEntries) throw tooMuch('maxEntries', this.#most.maxEntries, 'entries')
+  }
+
+  countBytes(bytes: number): void {
+    this.#bytes += bytes
+    if (this.#bytes > this.#most.maxBytes) throw tooMuch('maxBytes', this.#most.maxBytes, 'bytes of files')
+  }
+}
+
+function tooMuch(option: string, limit: number, what: string): BoxLiteError {
+  const remedy = `Copy less at once, or allow more with ${option}. What was copied stays.`
+  return new BoxLiteError('limit', `The box sends more than ${limit} ${what}`, { remedy, facts: { [option]: limit } })
+}
+
 /** Unpacks; how many files, directories and links were made. */
 export async function unpackTar(source: AsyncIterable<Uint8Array>, directory: string, options: UnpackOptions): Promise<number> {
   const tree = new TargetTree(directory)
   // Names of files that the tar has held: what a hard link may lead to.
   const files = new Set<string>()
+  const limits = new Limits(options)
+  const counted = {
+    ...options,
+    onBytes(bytes: number) {
+      limits.countBytes(bytes)
+      options.onBytes(bytes)
+    },
+  }
   let count = 0
   for await (const entry of readTarEntries(source)) {
+    limits.countEntry()
     const parts = [...(options.name === '' ? [] : [options.name]), ...entryParts(entry.name, options.root)]
-    if (await unpackEntry(tree, files, entry, parts, options)) count++
+    if (await unpackEntry(tree, files, entry, parts, counted)) count++
   }
   await tree.finish()
   return count
@@ -67,8 +102,8 @@ async function writeFile(path: string, entry: TarEntry, attributes: Attributes, 
   const file = await fileCall('make', path, open(path, flags, 0o600))
   try {
     for await (const { offset, bytes } of entry.pieces) {
-      await fileCall('write', path, writeAround(file, bytes, offset))
       options.onBytes(bytes.length)
+      await fileCall('write', path, writeAround(file, bytes, offset))
     }
     await fileCall('write', path, file.truncate(entry.sizeBytes))
     if (attributes.owner !== null) await fileCall('change', path, file.chown(attributes.owner.uid, attributes.owner.gid))
