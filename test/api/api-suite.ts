@@ -1,9 +1,8 @@
 // The public API on a real machine, the same for every engine: what api.md promises, done and looked at from inside the guest.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { BoxLite, type Box, type EngineName } from '../../hosts/node/index.ts'
+import type { BoxLite } from '../../src/boxlite.ts'
+import type { Box } from '../../src/box.ts'
+import type { EngineName } from '../../src/engine.ts'
 import { describeWhere } from '../describe-where.ts'
 
 /** Small enough to start quickly, large enough for both engines. */
@@ -21,22 +20,26 @@ async function* of(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks
 }
 
-export function describeApi(engine: EngineName, whyNot: string | null): void {
-  describeWhere(whyNot, `the public API on ${engine}`, () => {
-    let directory: string
+/** A home of a test's own. */
+export interface TestHome {
+  open(): Promise<BoxLite>
+  remove(): Promise<void>
+}
+
+export function describeApi(engine: EngineName, where: string, whyNot: string | null, makeHome: (engine: EngineName) => Promise<TestHome>): void {
+  describeWhere(whyNot, `the public API on ${engine}, ${where}`, () => {
+    let home: TestHome
     let lite: BoxLite
     let box: Box
 
-    const open = (): Promise<BoxLite> => BoxLite.open({ homeDir: join(directory, 'home'), engine })
-
     beforeAll(async () => {
-      directory = await mkdtemp(join(tmpdir(), `boxlite-${engine}-`))
-      lite = await open()
+      home = await makeHome(engine)
+      lite = await home.open()
       box = await lite.create({ name: 'web', ...SMALL })
     })
     afterAll(async () => {
       await lite.close()
-      await rm(directory, { recursive: true })
+      await home.remove()
     })
 
     it('says which engine runs, and starts a box that is a machine of its own', async () => {
@@ -137,7 +140,7 @@ export function describeApi(engine: EngineName, whyNot: string | null): void {
 
     it('leaves a home without damage, and nothing running when it is closed', async () => {
       await lite.close()
-      lite = await open()
+      lite = await home.open()
       expect((await lite.list()).map(({ state }) => state)).toEqual(['stopped'])
       const findings = (await lite.fsck()).findings.filter(({ severity }) => severity !== 'leftover')
       expect(findings).toEqual([])

@@ -8,13 +8,14 @@ import { createV86Engine } from '../../hosts/node/v86/engine.ts'
 import { BoxLite, type EngineName } from '../../hosts/node/index.ts'
 import { describeWhere } from '../describe-where.ts'
 import { describeApi, put, SMALL, textOf } from './api-suite.ts'
+import { makeNodeHome } from './node-home.ts'
 import { whyNoBox } from './why-no-box.ts'
 
 const noQemu = await whyNoBox(new QemuEngine())
 const noV86 = await whyNoBox(createV86Engine())
 
-describeApi('qemu', noQemu)
-describeApi('v86', noV86)
+describeApi('qemu', 'on Node', noQemu, makeNodeHome)
+describeApi('v86', 'on Node', noV86, makeNodeHome)
 
 describeWhere(noQemu ?? noV86, 'boxes on two engines', () => {
   let directory: string

@@ -5,6 +5,7 @@ import { isBoxLiteError } from '../../src/error.ts'
 import type { ExecOptions } from '../../src/exec/exec-options.ts'
 import type { ShellOptions } from '../../src/exec/exec.ts'
 import type { Execution } from '../../src/exec/execution.ts'
+import { sameBytes } from '../same-bytes.ts'
 
 /** A box, as far as commands go. */
 export interface ExecSubject {
@@ -86,7 +87,7 @@ export function execSuite(name: string, open: () => Promise<Opened<ExecSubject>>
         const bytes = Uint8Array.from({ length: 3 * MIB + 17 }, (_value, at) => (at * 31 + (at >> 9)) & 0xff)
         const { stdout, truncated } = await box.exec('cat', [], { stdin: bytes, encoding: 'buffer' })
         expect(truncated).toBe(false)
-        expect(Buffer.from(stdout).equals(bytes)).toBe(true)
+        expect(sameBytes(stdout, bytes)).toBe(true)
       })
 
       it('keeps as much output as it may, says truncated, and lets the command end by itself', async () => {

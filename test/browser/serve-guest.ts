@@ -3,6 +3,7 @@ import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Plugin } from 'vite'
+import { diskGuest } from '../engine/disk-guest.ts'
 // @ts-expect-error: a script, which has no types.
 import { guestFolder } from '../../scripts/guest.mjs'
 
@@ -43,6 +44,7 @@ export function serveGuest(): Plugin {
     name: 'serve-guest',
     configureServer(server) {
       server.middlewares.use((request, response, next) => {
+        if (request.url === '/disk-guest.rom') return response.end(diskGuest())
         const [, fault, file] = /^\/guest(?:-([a-z]+))?\/([\w.-]+)(?:\?.*)?$/.exec(request.url ?? '') ?? []
         if (file === undefined) return next()
         const path = join(process.env['BOXLITE_GUEST'] || (guestFolder() as string), file)

@@ -4,10 +4,11 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine, GuestFiles, Machine, MachineSpec } from '../../src/engine.ts'
 import { isBoxLiteError } from '../../src/error.ts'
 import { errorCode } from '../error-code.ts'
-import { GuestHome, lastSaid, newLayerId, nextRound } from './disk-guest.ts'
+import { sameBytes } from '../same-bytes.ts'
+import { type GuestDisk, type GuestWork, lastSaid, latin1, newLayerId, nextRound } from './guest-disk.ts'
 
-/** An engine with the disk guest, or a sentence that says why there is none here. */
-export type Subject = { readonly engine: Engine; readonly guest: GuestFiles } | string
+/** An engine with the disk guest and homes for its disks, or a sentence that says why there is none here. */
+export type Subject = { readonly engine: Engine; readonly guest: GuestFiles; makeHome(work?: GuestWork): Promise<GuestDisk> } | string
 
 /** How often the guest must be caught in the middle of its work. */
 const SWITCHES = 5
@@ -15,7 +16,7 @@ const SWITCHES = 5
 export function engineSuite(name: string, subject: () => Promise<Subject>): void {
   describe(`the engine ${name}`, () => {
     let made: Subject
-    const homes: GuestHome[] = []
+    const homes: GuestDisk[] = []
     const machines: Machine[] = []
 
     beforeAll(async () => {
@@ -27,8 +28,9 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       for (const home of homes.splice(0)) await home.remove()
     })
 
-    const home = async (options: Parameters<typeof GuestHome.make>[0] = {}): Promise<GuestHome> => {
-      const one = await GuestHome.make(options)
+    const home = async (work?: GuestWork): Promise<GuestDisk> => {
+      if (typeof made === 'string') throw new Error(made)
+      const one = await made.makeHome(work)
       homes.push(one)
       return one
     }
@@ -55,7 +57,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       await machine.kill()
       // Not flushed by anyone but the guest: what it said was done is on the disk.
       expect(await place.lastRound([top, place.base])).toBeGreaterThanOrEqual(round)
-      expect((await place.bytes(place.base)).equals(before)).toBe(true)
+      expect(sameBytes(await place.bytes(place.base), before)).toBe(true)
     })
 
     check('stops the guest at a pause and lets it go on after it', async ({ engine, guest }) => {
@@ -72,7 +74,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       await machine.pause()
       await machine.flush()
       expect(await machine.status()).toEqual({ state: 'paused', open: top })
-      expect((await place.bytes(top)).equals(stopped)).toBe(true)
+      expect(sameBytes(await place.bytes(top), stopped)).toBe(true)
       const round = await place.lastRound([top, place.base])
       await machine.resume()
       await machine.resume()
@@ -83,7 +85,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       const place = await home()
       let disk = [await place.overlay(place.base), place.base]
       const machine = await start(engine, place.spec(disk, guest))
-      const frozen: { layer: string; bytes: Buffer }[] = []
+      const frozen: { layer: string; bytes: Uint8Array }[] = []
       let round = 0
       for (let count = 0; count < SWITCHES; count++) {
         round = await nextRound(machine, round)
@@ -103,7 +105,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       await machine.flush()
       expect(await place.lastRound(disk)).toBeGreaterThanOrEqual(round)
       await machine.kill()
-      for (const { layer, bytes } of frozen) expect((await place.bytes(layer)).equals(bytes)).toBe(true)
+      for (const { layer, bytes } of frozen) expect(sameBytes(await place.bytes(layer), bytes)).toBe(true)
     })
 
     check('does not switch a guest that runs', async ({ engine, guest }) => {
@@ -138,7 +140,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       await engine.end(place.boxId, place.store, machine.identity)
       // A second time is nothing.
       await machine.kill()
-      expect((await place.bytes(disk[0]!)).equals(ended)).toBe(true)
+      expect(sameBytes(await place.bytes(disk[0]!), ended)).toBe(true)
       expect(await errorCode(machine.status())).toMatch(/^(?:invalid_state|io)$/)
       expect(await errorCode(machine.openAgent())).toBe('invalid_state')
     })
@@ -148,7 +150,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       const disk = [await place.overlay(place.base), place.base]
       const machine = await start(engine, place.spec(disk, guest))
       let said = ''
-      for await (const bytes of machine.console({ follow: true })) said += Buffer.from(bytes).toString('latin1')
+      for await (const bytes of machine.console({ follow: true })) said += latin1(bytes)
       expect(said.replaceAll('\r', '')).toMatch(/^w00000001\nw00000002\n/)
       expect(lastSaid(said)).toBe(20)
       await machine.exit
@@ -162,7 +164,7 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       expect(prepared.identity).toMatchObject({ nonce: expect.stringMatching(new RegExp(`^${engine.name}-`)), detached: false })
       await prepared.abandon()
       expect(await engine.find(place.boxId, place.store, prepared.identity)).toBeNull()
-      expect((await place.bytes(disk[0]!)).equals(before)).toBe(true)
+      expect(sameBytes(await place.bytes(disk[0]!), before)).toBe(true)
     })
 
     check('fails to start with a reason, and leaves nothing running', async ({ engine, guest }) => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll } from 'vitest'
 import type { QemuAccelerator } from '../../hosts/node/qemu/arguments.ts'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { engineSuite, type Subject } from './engine-suite.ts'
-import { bootDiskGuest, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
+import { bootDiskGuest, GuestHome, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
 
 let directory: string
 
@@ -26,7 +26,7 @@ async function withDiskGuest(accelerator: QemuAccelerator, cpu: string | null): 
   const engine = new QemuEngine({ cacheFile: join(directory, 'probe.json'), accelerator, edit: bootDiskGuest(rom, cpu) })
   const { accelerator: works, refused } = await engine.probe()
   if (works === null) return refused.map(({ reason }) => reason).join(' ')
-  return { engine, guest: { ...noGuestFiles, firmware: rom } }
+  return { engine, guest: { ...noGuestFiles, firmware: rom }, makeHome: (work) => GuestHome.make(work) }
 }
 
 engineSuite('QEMU with TCG', () => withDiskGuest('tcg', null))

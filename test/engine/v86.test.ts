@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createV86Engine } from '../../hosts/node/v86/engine.ts'
-import { writeDiskGuest } from './disk-guest.ts'
+import { GuestHome, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
 import { engineSuite } from './engine-suite.ts'
 
 let directory: string
@@ -20,7 +20,7 @@ afterAll(async () => {
 engineSuite('v86', async () => {
   const rom = join(directory, 'disk-guest.rom')
   await writeDiskGuest(rom)
-  return { engine: createV86Engine(), guest: { location: directory, kernel: '', initrd: '', firmware: rom, commandLine: '' } }
+  return { engine: createV86Engine(), guest: { ...noGuestFiles, firmware: rom }, makeHome: (work) => GuestHome.make(work) }
 })
 
 describe('the v86 engine', () => {
