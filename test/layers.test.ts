@@ -14,6 +14,12 @@ const layers: readonly { folder: string; folders: readonly string[]; packages?: 
   { folder: 'hosts/v86/', folders: ['hosts/v86/', 'src/'], packages: ['v86'] },
   { folder: 'hosts/node/', folders: ['hosts/node/', 'hosts/v86/', 'src/'], node: true },
   { folder: 'hosts/browser/', folders: ['hosts/browser/', 'hosts/v86/', 'src/'], packages: ['idb'] },
+  {
+    folder: 'examples/playground/',
+    folders: ['examples/playground/'],
+    packages: ['boxlite', '@xterm/xterm', '@xterm/addon-fit', 'marked', 'vite'],
+    node: true,
+  },
   { folder: 'examples/', folders: ['examples/'], packages: ['boxlite'], node: true },
 ]
 

@@ -1,0 +1,90 @@
+// What is done with a whole box.
+
+import { type Box, type CreateOptions, isBoxLiteError } from 'boxlite'
+import type { App, TaskControl } from '../app.ts'
+import { titleOf } from '../format.ts'
+import { refresh, select } from './home.ts'
+
+/** Boxes whose events the page listens to. */
+const watched = new Set<string>()
+
+/** Makes a box, shows it and starts it; null where it was not made. */
+export async function createBox(app: App, options: CreateOptions & { readonly name: string }): Promise<Box | null> {
+  const { name } = options
+  const making = ({ signal, onProgress }: TaskControl): Promise<Box> => app.lite.create({ ...options, signal, onProgress })
+  const box = await app.perform(`Making '${name}'`, making, { cancellable: true, done: `The box '${name}' was made` })
+  if (box === null) return null
+  await show(app, box)
+  await startBox(app, box.id)
+  return box
+}
+
+/** Shows a box that is new here. */
+export async function show(app: App, box: Box): Promise<void> {
+  await refresh(app)
+  await select(app, box.id)
+}
+
+/** Starts a box; true when its guest answers. */
+export async function startBox(app: App, boxId: string): Promise<boolean> {
+  const box = await app.box(boxId)
+  watch(app, box)
+  const name = titleOf(box)
+  const started = await app.perform(
+    `Starting '${name}'`,
+    async ({ signal, onProgress }) => {
+      await box.start({ signal, onProgress })
+      return true
+    },
+    { boxId, cancellable: true, done: `'${name}' runs` },
+  )
+  await refresh(app)
+  return started === true
+}
+
+export async function stopBox(app: App, boxId: string): Promise<void> {
+  const box = await app.box(boxId)
+  const name = titleOf(box)
+  await app.perform(`Stopping '${name}'`, ({ onProgress }) => box.stop({ onProgress }), { boxId, done: `'${name}' has stopped` })
+  await refresh(app)
+}
+
+export async function removeBox(app: App, boxId: string): Promise<void> {
+  const box = await app.box(boxId)
+  const name = titleOf(box)
+  await app.perform(`Removing '${name}'`, ({ onProgress }) => box.remove({ force: true, onProgress }), { boxId, done: `'${name}' was removed` })
+  watched.delete(boxId)
+  await refresh(app)
+  const next = app.model.state.boxes[0]
+  if (app.model.state.selected === null && next !== undefined) await select(app, next.id)
+}
+
+/** Has the guests write out what they hold back: the tab may be closed next. */
+export async function syncAll(app: App): Promise<void> {
+  const running = app.model.state.boxes.filter(({ state }) => state === 'running')
+  await Promise.all(
+    running.map(async ({ id }) => {
+      try {
+        const box = await app.lite.get(id)
+        await box?.exec('sync')
+      } catch (error) {
+        // A box without programs cannot; it may also have stopped in this moment.
+        if (!isBoxLiteError(error)) throw error
+      }
+    }),
+  )
+}
+
+/** Follows what happens to a box. */
+function watch(app: App, box: Box): void {
+  if (watched.has(box.id)) return
+  watched.add(box.id)
+  box.on('state', () => void refresh(app))
+  box.on('ended', ({ exit }) => {
+    if (exit.reason === 'crashed') app.fail(`Running '${titleOf(box)}'`, new Error(exit.detail))
+  })
+  box.on('finding', ({ finding }) => {
+    if (finding.kind !== 'not-frozen') return
+    app.say('The guest did not hold still in time: this snapshot is as a power cut would have left the disk')
+  })
+}

@@ -1,0 +1,105 @@
+// The files of the box that is shown.
+
+import { type Box, type FileEntry, isBoxLiteError } from 'boxlite'
+import type { App } from '../app.ts'
+import { chunksOf } from '../chunks.ts'
+import { download } from '../download.ts'
+
+/** More than a person reads; what is longer is shown up to here. */
+const VIEW_LIMIT_BYTES = 256 * 1024
+
+/** What a file holds, as far as it is shown. */
+export interface ViewedFile {
+  readonly path: string
+  readonly text: string
+  /** Whether there is more than is shown. */
+  readonly cut: boolean
+}
+
+/** Shows a directory. Only of a box that runs: looking must not start one. */
+export async function openDirectory(app: App, path: string): Promise<void> {
+  const boxId = app.model.box?.state === 'running' ? app.model.box.id : null
+  if (boxId === null) return
+  try {
+    const box = await app.box(boxId)
+    const entries = await box.files.list(path)
+    if (app.model.state.selected === boxId) app.model.update({ directory: { boxId, path, entries: entries.toSorted(byKind) } })
+  } catch (error) {
+    // A directory that is gone: a restore or a `rm -rf` may have taken it. Its parent is next best.
+    if (isBoxLiteError(error, 'not_found') && path !== '/') await openDirectory(app, parentOf(path))
+    else app.fail(`Listing '${path}'`, error)
+  }
+}
+
+export async function uploadFiles(app: App, files: readonly File[]): Promise<void> {
+  const { directory } = app.model.state
+  if (directory === null) return
+  const box = await app.box(directory.boxId)
+  for (const file of files) {
+    const path = join(directory.path, file.name)
+    await app.perform(
+      `Uploading '${file.name}'`,
+      (task) => {
+        const { signal } = task
+        return box.files.copyIn(file, path, { signal, onProgress: ({ doneBytes }) => task.progress(doneBytes, file.size) })
+      },
+      { boxId: box.id, cancellable: true, done: `'${file.name}' was uploaded to ${directory.path}` },
+    )
+  }
+  await openDirectory(app, directory.path)
+}
+
+/** Has the browser save a file, or a directory as a tar. */
+export async function downloadEntry(app: App, entry: FileEntry): Promise<void> {
+  const { directory } = app.model.state
+  if (directory === null) return
+  const box = await app.box(directory.boxId)
+  const path = join(directory.path, entry.name)
+  const whole = entry.kind === 'directory'
+  const parts = await app.perform(`Downloading '${entry.name}'`, async (task) => {
+    const kept: Blob[] = []
+    let doneBytes = 0
+    for await (const chunk of chunksOf(whole ? box.files.copyOut(path) : box.files.readStream(path, { signal: task.signal }))) {
+      kept.push(new Blob([chunk.slice()]))
+      doneBytes += chunk.length
+      task.progress(doneBytes, whole ? null : entry.sizeBytes)
+    }
+    return kept
+  }, { boxId: box.id, cancellable: !whole, done: `'${entry.name}' was downloaded` })
+  if (parts !== null) download(new Blob(parts), whole ? `${entry.name}.tar` : entry.name)
+}
+
+/** The beginning of a file as text; null where it could not be read or is not text. */
+export async function viewFile(app: App, entry: FileEntry): Promise<ViewedFile | null> {
+  const { directory } = app.model.state
+  if (directory === null) return null
+  const path = join(directory.path, entry.name)
+  return app.perform(`Reading '${entry.name}'`, async () => readText(await app.box(directory.boxId), path, entry.sizeBytes))
+}
+
+/** What a link leads to; null where that is told as a failure. */
+export async function kindBehind(app: App, { name }: FileEntry): Promise<FileEntry['kind'] | null> {
+  const { directory } = app.model.state
+  if (directory === null) return null
+  const followed = await app.perform(`Following '${name}'`, async () => (await app.box(directory.boxId)).files.stat(join(directory.path, name)))
+  return followed?.kind ?? null
+}
+
+export function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/'
+}
+
+export function join(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`
+}
+
+async function readText(box: Box, path: string, sizeBytes: number): Promise<ViewedFile> {
+  const bytes = await box.files.read(path, { length: VIEW_LIMIT_BYTES })
+  if (bytes.includes(0)) throw new Error('This file is not text. Download it to look at it with another program.')
+  return { path, text: new TextDecoder().decode(bytes), cut: sizeBytes > bytes.length }
+}
+
+/** Directories first. The library gives them by name. */
+function byKind(a: FileEntry, b: FileEntry): number {
+  return Number(b.kind === 'directory') - Number(a.kind === 'directory')
+}

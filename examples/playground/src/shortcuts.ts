@@ -1,0 +1,32 @@
+// The keyboard's ways through the page. They hold in the terminal, too, where every other key goes to the box.
+
+export interface Shortcut {
+  /** With Ctrl and Shift. */
+  readonly key: string
+  readonly what: string
+}
+
+export const shortcuts = {
+  leave: { key: 'X', what: 'Leave the terminal, or go back to it' },
+  boxes: { key: 'B', what: 'Boxes' },
+  timeline: { key: 'Y', what: 'Timeline' },
+  files: { key: 'F', what: 'Files' },
+  lesson: { key: 'L', what: 'Lesson' },
+  create: { key: 'O', what: 'New box' },
+  snapshot: { key: 'S', what: 'Take a snapshot' },
+  power: { key: 'E', what: 'Start or stop the box' },
+  help: { key: 'H', what: 'All shortcuts' },
+} as const satisfies Readonly<Record<string, Shortcut>>
+
+export type ShortcutName = keyof typeof shortcuts
+
+/** Which one a key press is; null: none. */
+export function shortcutOf(event: KeyboardEvent): ShortcutName | null {
+  if (!event.ctrlKey || !event.shiftKey || event.altKey || event.metaKey) return null
+  const names = Object.keys(shortcuts) as ShortcutName[]
+  return names.find((name) => shortcuts[name].key === event.key.toUpperCase()) ?? null
+}
+
+export function isShortcut(event: KeyboardEvent): boolean {
+  return shortcutOf(event) !== null
+}

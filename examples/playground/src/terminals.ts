@@ -1,0 +1,166 @@
+// A terminal for each box that runs, with its shell. They stay while another box is shown.
+
+import { FitAddon } from '@xterm/addon-fit'
+import { Terminal } from '@xterm/xterm'
+import { type Box, type ExecExit, isBoxLiteError } from 'boxlite'
+import { attachTerminal, type AttachedTerminal } from 'boxlite/terminal'
+import { refresh } from './actions/home.ts'
+import type { App } from './app.ts'
+import { h } from './dom.ts'
+import { recall } from './memory.ts'
+import { isShortcut } from './shortcuts.ts'
+import { terminalTheme } from './terminal-theme.ts'
+
+const HOME = '/root'
+const QUIET_MS = 400
+
+interface Screen {
+  readonly terminal: Terminal
+  readonly fit: FitAddon
+  readonly element: HTMLElement
+  shell: AttachedTerminal | null
+  /** `ended`: it had a shell, and gets another when Enter is pressed, or the box was started anew. */
+  phase: 'free' | 'shell' | 'ended'
+}
+
+export class Terminals {
+  readonly #app: App
+  readonly #place: HTMLElement
+  readonly #screens = new Map<string, Screen>()
+  readonly #quietListeners: ((boxId: string) => void)[] = []
+  #quiet: ReturnType<typeof setTimeout> | undefined
+
+  constructor(app: App, place: HTMLElement) {
+    this.#app = app
+    this.#place = place
+    new ResizeObserver(() => this.#fit()).observe(place)
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.paint())
+    app.model.watch(({ boxes, selected }) => [boxes, selected], () => this.#follow())
+  }
+
+  /** Calls `listener` when a box's terminal has been quiet for a moment after something happened in it. */
+  onQuiet(listener: (boxId: string) => void): void {
+    this.#quietListeners.push(listener)
+  }
+
+  /** Gives every terminal the colours of the page. */
+  paint(): void {
+    for (const { terminal } of this.#screens.values()) terminal.options.theme = terminalTheme()
+  }
+
+  focus(): void {
+    const { selected } = this.#app.model.state
+    if (selected !== null) this.#screens.get(selected)?.terminal.focus()
+  }
+
+  /** Types into the terminal of the box that is shown, as its user would. */
+  type(text: string): void {
+    const { selected } = this.#app.model.state
+    if (selected !== null) this.#screens.get(selected)?.terminal.input(text)
+    this.focus()
+  }
+
+  /** Whether screen readers are told what the terminals show; it costs speed. */
+  readAloud(on: boolean): void {
+    for (const { terminal } of this.#screens.values()) terminal.options.screenReaderMode = on
+  }
+
+  /** Boxes come and go; each that runs has a shell, and only the one that is selected is seen. */
+  #follow(): void {
+    const { boxes, selected } = this.#app.model.state
+    for (const [boxId, screen] of this.#screens) {
+      const box = boxes.find(({ id }) => id === boxId)
+      if (box === undefined) this.#remove(boxId, screen)
+      else if (box.state !== 'running' && screen.phase === 'ended') screen.phase = 'free'
+      screen.element.hidden = boxId !== selected
+    }
+    const box = boxes.find(({ id }) => id === selected)
+    if (box?.state === 'running') void this.#attach(box.id)
+    this.#fit()
+  }
+
+  async #attach(boxId: string): Promise<void> {
+    const screen = this.#screens.get(boxId) ?? this.#open(boxId)
+    if (screen.phase !== 'free') return
+    screen.phase = 'shell'
+    const how = await this.#shellOf(screen, boxId)
+    screen.shell = null
+    screen.phase = 'ended'
+    // Asked anew: where the box has stopped, a new shell would start it, and nobody said so.
+    await refresh(this.#app)
+    const runs = this.#app.model.state.boxes.some(({ id, state }) => id === boxId && state === 'running')
+    const more = runs ? ' Enter opens another.' : ''
+    screen.terminal.write(`\r\n\x1b[90m${runs ? how : 'The box has stopped.'}${more}\x1b[0m\r\n`)
+  }
+
+  /** Runs a shell to its end, and says how that was. */
+  async #shellOf(screen: Screen, boxId: string): Promise<string> {
+    try {
+      const { exitCode, signal } = await this.#shell(screen, await this.#app.box(boxId))
+      return `The shell has ended (${signal ?? exitCode}).`
+    } catch (error) {
+      return isBoxLiteError(error) ? `There is no shell: ${error.message}.` : String(error)
+    }
+  }
+
+  /** At home, like every login; a box that has lost that directory still gets its shell. */
+  async #shell(screen: Screen, box: Box): Promise<ExecExit> {
+    screen.shell = attachTerminal(screen.terminal, box, { cwd: HOME })
+    try {
+      return await screen.shell.exit
+    } catch (error) {
+      if (!isBoxLiteError(error, 'not_found') || error.facts['step'] !== 'chdir') throw error
+      screen.shell = attachTerminal(screen.terminal, box)
+      return screen.shell.exit
+    }
+  }
+
+  #open(boxId: string): Screen {
+    const terminal = new Terminal({
+      fontFamily: 'ui-monospace, "Cascadia Mono", "SF Mono", Menlo, "DejaVu Sans Mono", monospace',
+      fontSize: 13,
+      lineHeight: 1.2,
+      cursorBlink: false,
+      scrollback: 5000,
+      minimumContrastRatio: 4.5,
+      screenReaderMode: recall('screen-reader') === 'on',
+      theme: terminalTheme(),
+    })
+    const fit = new FitAddon()
+    terminal.loadAddon(fit)
+    // Everything else goes to the box, Esc and Tab among it.
+    terminal.attachCustomKeyEventHandler((event) => !isShortcut(event))
+    terminal.onWriteParsed(() => this.#stir(boxId))
+    const element = h('div', { class: 'tty', hidden: boxId !== this.#app.model.state.selected })
+    this.#place.append(element)
+    terminal.open(element)
+    const screen: Screen = { terminal, fit, element, shell: null, phase: 'free' }
+    this.#screens.set(boxId, screen)
+    terminal.onData((text) => {
+      if (screen.phase !== 'ended' || text !== '\r') return
+      screen.phase = 'free'
+      void this.#attach(boxId)
+    })
+    this.#fit()
+    return screen
+  }
+
+  #stir(boxId: string): void {
+    clearTimeout(this.#quiet)
+    this.#quiet = setTimeout(() => {
+      for (const listener of this.#quietListeners) listener(boxId)
+    }, QUIET_MS)
+  }
+
+  #fit(): void {
+    const { selected } = this.#app.model.state
+    if (selected !== null && this.#place.clientHeight > 0) this.#screens.get(selected)?.fit.fit()
+  }
+
+  #remove(boxId: string, { shell, terminal, element }: Screen): void {
+    shell?.dispose()
+    terminal.dispose()
+    element.remove()
+    this.#screens.delete(boxId)
+  }
+}

@@ -1,0 +1,88 @@
+// The box that is shown: its name, what can be done with it, and what stands in the terminal's place while there is none.
+
+import type { BoxInfo } from 'boxlite'
+import { exportBox } from '../actions/archives.ts'
+import { startBox, stopBox } from '../actions/boxes.ts'
+import type { App } from '../app.ts'
+import { byId, draw, h } from '../dom.ts'
+import { titleOf } from '../format.ts'
+import { icon, type IconName } from '../icons.ts'
+import type { State } from '../model.ts'
+import { askToBranch, askToRemoveBox, createFirstBox } from '../questions.ts'
+import { curtainTasks, taskLine } from './tasks.ts'
+
+export function boxView(app: App): void {
+  app.model.watch(
+    ({ boxes, selected, tasks, phase, engine }) => [boxes, selected, tasks, phase, engine],
+    (state) => {
+      const { box } = app.model
+      draw(byId('box-head'), ...head(app, box))
+      const curtain = byId('curtain')
+      const content = behindCurtain(app, box, state)
+      curtain.hidden = content === null
+      draw(curtain, content)
+    },
+  )
+}
+
+/** Starts the box that is shown, or stops it. */
+export function togglePower(app: App): void {
+  const { box } = app.model
+  if (box === null || app.model.isBusy(box.id)) return
+  void (box.state === 'running' ? stopBox(app, box.id) : startBox(app, box.id))
+}
+
+function head(app: App, box: BoxInfo | null): Node[] {
+  if (box === null) return [h('h2', { id: 'box-title' }, 'Terminal')]
+  const busy = app.model.isBusy(box.id)
+  const runs = box.state === 'running'
+  const button = (key: string, label: string, symbol: IconName, act: () => void): HTMLElement => {
+    const words = `${label} '${titleOf(box)}'`
+    const properties = { class: 'quiet', 'data-key': key, disabled: busy, title: words, 'aria-label': words, onclick: act }
+    return h('button', properties, icon(symbol), h('span', {}, label))
+  }
+  return [
+    h('h2', { id: 'box-title' }, titleOf(box)),
+    h('span', { class: `state ${box.state ?? 'damaged'}` }, box.state ?? 'damaged'),
+    h('span', { class: 'spring' }),
+    runs ? button('power', 'Stop', 'stop', () => togglePower(app)) : button('power', 'Start', 'play', () => togglePower(app)),
+    button('branch', 'Branch', 'branch', () => void askToBranch(app, null)),
+    button('export', 'Export', 'download', () => void exportBox(app, box.id)),
+    button('remove', 'Remove', 'trash', () => void askToRemoveBox(app)),
+  ]
+}
+
+function behindCurtain(app: App, box: BoxInfo | null, state: State): Node | null {
+  if (state.phase === 'opening') return h('div', {}, h('p', {}, 'Opening the boxes of this browser…'))
+  if (state.phase === 'failed') return h('div', {}, h('h3', {}, 'The boxes could not be opened'), h('p', {}, 'What went wrong stands above.'))
+  if (box !== null && box.state === 'running') return null
+  const tasks = curtainTasks(app)
+  if (tasks.length > 0) return h('div', {}, ...tasks.map(taskLine))
+  if (box === null) return welcome(app)
+  const words = box.state === 'created' ? 'This box was never started.' : 'This box does not run. Its disk is as it was left.'
+  return h(
+    'div',
+    {},
+    h('p', {}, box.attention ?? words),
+    h('button', { class: 'primary', 'data-key': 'start', onclick: () => void startBox(app, box.id) }, icon('play'), `Start '${titleOf(box)}'`),
+  )
+}
+
+function welcome(app: App): Node {
+  const { engine } = app.model.state
+  const works = engine !== null && engine.name !== null
+  const why = engine?.refused.map(({ reason, remedy }) => `${reason} ${remedy ?? ''}`).join(' ') ?? ''
+  return h(
+    'div',
+    { class: 'welcome' },
+    h('h3', {}, 'A Linux machine in this tab'),
+    h('p', {}, 'It boots in seconds, keeps its disk in this browser, and goes back to any moment that you named. No server takes part.'),
+    h(
+      'div',
+      { class: 'row' },
+      h('button', { class: 'primary', 'data-key': 'first', disabled: !works, onclick: () => void createFirstBox(app) }, icon('play'), 'Start a box'),
+      h('button', { 'data-key': 'lesson', onclick: () => app.model.update({ side: 'lesson', pane: 'lesson' }) }, 'Take the lesson'),
+    ),
+    works ? null : h('p', { class: 'warning' }, why),
+  )
+}
