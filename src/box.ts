@@ -43,7 +43,7 @@ export interface LogOptions {
 
 /** What this process counted of a box since it first met it. */
 export interface BoxMetrics extends Readonly<RunCounts> {
-  /** What the guest says of itself; null: the box does not run here. */
+  /** What the guest says of itself; null: the box does not run. */
   readonly guest: GuestMetrics | null
 }
 
@@ -133,10 +133,12 @@ export class Box {
     return this.#counted(startShell(this.#connect, this.#withDefaults(options)))
   }
 
-  /** What this process did in the box, and what the guest says of itself where it runs here. */
+  /** What this process did in the box, and what the guest of a box that runs says of itself. `busy` where another process runs it. */
   metrics(): Promise<BoxMetrics> {
+    const { runner } = this.#home
     return this.#home.during(async () => {
-      const { counts, owned } = this.#home.runner.of(this.id)
+      const { counts, owned: own } = runner.of(this.id)
+      const owned = own ?? (await this.#home.inTurn(this.id, () => runner.owned(this.id)))
       const guest = owned === null ? null : await (await owned.live.agent()).metrics()
       return { ...counts, guest }
     })

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { GuestMetrics } from '../../hosts/node/index.ts'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { guestCache } from '../../hosts/node/guest-assets.ts'
 import { whyNoBox, whyNoGuest } from '../api/why-no-box.ts'
@@ -80,6 +81,31 @@ describeWhere(noQemu, 'commands on boxes that run on QEMU', () => {
     })
     expect(ran.out).toContain('17 91')
     expect(ran.code).toBe(6)
+  })
+
+  it('show what the box uses, once or again and again until Ctrl-C', async (context) => {
+    const [stats] = JSON.parse((await run(['stats', '--json'])).out) as [{ guest: GuestMetrics }]
+    expect(stats).toMatchObject({ name: 'dev', state: 'running', reason: null })
+    expect(stats.guest.memoryTotalBytes).toBeGreaterThan(90 * 2 ** 20)
+    expect(stats.guest.diskTotalBytes).toBeGreaterThan(200 * 2 ** 20)
+    const row = /^NAME .*LOAD.*\ndev +[0-9a-f]{12} +running +[0-9.]+ MiB of [0-9.]+ MiB +[0-9]+\.[0-9]{2} .* (?:s|min)\n$/
+    expect((await run(['stats', 'dev'])).out).toMatch(row)
+    expect(await run(['stats', 'none'])).toMatchObject({ code: 1, err: expect.stringContaining("box 'none' not found") as string })
+    if (!existsSync('/usr/bin/script')) return context.skip('there is no script(1) on this machine')
+    const line = `stty cols 60; exec ${process.execPath} ${mainPath} stats`
+    const env = environment({ BOXLITE_HOME: join(cwd, 'home'), ...guest })
+    const child = spawn('/usr/bin/script', ['-qec', line, '/dev/null'], { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] })
+    let out = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += String(chunk)
+      // Once, after the second table.
+      if (out.split('NAME').length === 3 && !child.stdin.writableEnded) child.stdin.end('\u0003')
+    })
+    expect(await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))).toBe(130)
+    const [first, second] = out.replace('\r\u001b[J', '').split('\u001b[2A\r\u001b[J')
+    expect(first).toMatch(/^NAME.{1,55}\r\ndev .{1,55}\r\n$/)
+    expect(second).toMatch(/^NAME.{1,55}\r\ndev .{1,55}\r\n/)
+    expect(out).not.toContain('boxlite:')
   })
 
   it('copy files in and out, snapshot and restore the box while it runs, and stop it', async () => {

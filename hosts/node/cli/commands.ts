@@ -31,6 +31,7 @@ import { boxLogs } from './machine/logs.ts'
 import { boxRun } from './machine/run.ts'
 import { boxShell } from './machine/shell.ts'
 import { boxStart } from './machine/start.ts'
+import { boxStats } from './machine/stats.ts'
 import { boxStop } from './machine/stop.ts'
 
 export interface CommandGroup {
@@ -64,6 +65,7 @@ export const commands: readonly Command[] = [
   boxStop,
   boxCopy,
   boxLogs,
+  boxStats,
   boxList,
   boxShow,
   boxRemove,

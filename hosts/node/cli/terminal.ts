@@ -23,6 +23,7 @@ export class Terminal {
   #outputError: NodeJS.ErrnoException | null = null
   // Made when it is first asked for; most commands never do.
   #stdin: NodeJS.ReadStream | null = null
+  #drawnLines = 0
   #passing: ((signal: EndingSignal) => void) | null = null
 
   constructor(streams: TerminalStreams) {
@@ -89,6 +90,14 @@ export class Terminal {
   /** Prints a line, or several, on standard output. Names and paths in them have to be `printable`. */
   print(lines: string | readonly string[]): void {
     this.#write([lines, ''].flat().join('\n'))
+  }
+
+  /** Prints lines in place of those that it printed last, each cut where the terminal ends. */
+  redraw(lines: readonly string[]): void {
+    const { columns } = this.size
+    const up = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines}A`
+    this.#write(`${up}\r\u001b[J${lines.map((line) => `${[...line].slice(0, columns - 1).join('')}\n`).join('')}`)
+    this.#drawnLines = lines.length
   }
 
   printJson(value: unknown): void {

@@ -9,14 +9,23 @@ export interface HomeChoice {
   readonly home: string | undefined
   /** By default none: most commands start nothing, and need not wait for an engine to be found. */
   readonly engine?: 'auto' | 'none' | EngineName
+  /** Shows no progress of the opening. */
+  readonly isQuiet?: boolean
 }
 
 /** Opens the home, tells what opening it recovered, runs `use` and lets go of the home. */
-export async function withHome<T>(terminal: Terminal, { home, engine = 'none' }: HomeChoice, use: (lite: BoxLite) => Promise<T>): Promise<T> {
+export async function withHome<T>(
+  terminal: Terminal,
+  { home, engine = 'none', isQuiet = false }: HomeChoice,
+  use: (lite: BoxLite) => Promise<T>,
+): Promise<T> {
   // Only here: help and the commands on plain images start faster without the store.
   const { BoxLite } = await import('../../index.ts')
   const where = { ...(home !== undefined && { homeDir: home }), engine }
-  const lite = await watch(terminal, 'Opening the home', (watched) => BoxLite.open({ ...where, ...watched }))
+  const { signal } = terminal
+  const lite = isQuiet
+    ? await BoxLite.open({ ...where, signal })
+    : await watch(terminal, 'Opening the home', (watched) => BoxLite.open({ ...where, ...watched }))
   try {
     for (const { boxId, name, recovery, error } of lite.recovered) {
       // A detached machine that goes on as it was meant to.
@@ -38,12 +47,15 @@ export async function withBox<T>(
   idOrName: string,
   use: (box: Box, lite: BoxLite) => Promise<T>,
 ): Promise<T> {
-  return await withHome(terminal, choice, async (lite) => {
-    const box = await lite.get(idOrName)
-    if (box !== null) return await use(box, lite)
-    throw new BoxLiteError('not_found', `box '${idOrName}' not found in ${lite.location}`, {
-      remedy: "Run 'boxlite ls' to see the boxes.",
-      facts: { box: idOrName, homeDir: lite.location },
-    })
+  return await withHome(terminal, choice, async (lite) => await use(await boxNamed(lite, idOrName), lite))
+}
+
+/** The box of that id, else the one of exactly that name, else `not_found`. */
+export async function boxNamed(lite: BoxLite, idOrName: string): Promise<Box> {
+  const box = await lite.get(idOrName)
+  if (box !== null) return box
+  throw new BoxLiteError('not_found', `box '${idOrName}' not found in ${lite.location}`, {
+    remedy: "Run 'boxlite ls' to see the boxes.",
+    facts: { box: idOrName, homeDir: lite.location },
   })
 }
