@@ -13,6 +13,7 @@ import { createV86Engine } from '../hosts/node/v86/engine.ts'
 import { AgentSession } from '../src/agent/session.ts'
 import type { Engine, Machine } from '../src/engine.ts'
 import { compare, median, ms, sideCells, time, verdict, type Side, type Table } from './harness.ts'
+import { publishedStart, publishedVersion } from './published.ts'
 import { inScratch, type Scratch } from './scratch.ts'
 
 const boots = 9
@@ -52,7 +53,7 @@ async function guestHere(): Promise<GuestAssets | null> {
 /** From a stopped box to its first command's answer, beside the same kernel, agent and disk under a QEMU started by hand. */
 async function bootTable(guest: GuestAssets): Promise<Table> {
   const { accelerator } = await new QemuEngine().probe()
-  const measured = await inScratch(async (scratch) => {
+  const { measured, published } = await inScratch(async (scratch) => {
     const lite = await BoxLite.open({ homeDir: scratch.path('home'), engine: 'qemu' })
     try {
       const box = await lite.create({ name: 'boot', ...small })
@@ -67,7 +68,8 @@ async function bootTable(guest: GuestAssets): Promise<Table> {
           return took
         },
       }
-      return await compare([ours, await bareBoot(scratch, guest)], boots, scratch.settle)
+      const both = await compare([ours, await bareBoot(scratch, guest)], boots, scratch.settle)
+      return { measured: both, published: await publishedStart(scratch, small.memoryMib) }
     } finally {
       await lite.close()
     }
@@ -78,8 +80,20 @@ async function bootTable(guest: GuestAssets): Promise<Table> {
       `QEMU with ${accelerator}, 128 MiB. The bare side is a QEMU with kernel, disk and channel, to the agent's hello. Target: at most ` +
       `${bootTarget} times that. Medians of ${boots}.`,
     head: ['side', 'median', 'fastest', 'slowest', 'ratio', `target ${bootTarget}x`],
-    rows: measured.map((side, index) => [...sideCells(side), index === 0 ? verdict(side.ratio, bootTarget) : '']),
+    rows: [
+      ...measured.map((side, index) => [...sideCells(side), index === 0 ? verdict(side.ratio, bootTarget) : '']),
+      publishedRow(published, measured[1]!.medianMs),
+    ],
   }
+}
+
+/** One try of the published runtime, whatever it comes to. */
+function publishedRow(published: Awaited<ReturnType<typeof publishedStart>>, bareMs: number): string[] {
+  const name = `@boxlite-ai/boxlite ${publishedVersion}, one try`
+  if ('reason' in published) return [name, `not measured: ${published.reason}`, '', '', '', '']
+  const { tookMs, failure } = published
+  if (failure !== null) return [name, `failed after ${ms(tookMs)}: ${failure}`, '', '', '', '']
+  return [name, ms(tookMs), ms(tookMs), ms(tookMs), (tookMs / bareMs).toFixed(2), '']
 }
 
 /** QEMU by hand: nothing around it, and nothing for it to be safe with. */

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
+import { benchBytes } from './bytes.ts'
 import { benchChain } from './chain.ts'
 import { benchCheck } from './check.ts'
 import { benchConvert } from './convert.ts'
@@ -28,6 +29,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]
   'v86-start': benchV86Start,
   'v86-disk': benchV86Disk,
   machines: benchMachines,
+  bytes: benchBytes,
 }
 
 const asked = process.argv.slice(2)

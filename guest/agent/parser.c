@@ -16,17 +16,27 @@ void parser_reset(struct parser *parser) {
   parser->end = 0;
 }
 
+// Bytes that the frame in hand still lacks: 0 when it is complete, or when nobody can know yet.
+static size_t missing(const struct parser *parser) {
+  size_t left = parser->end - parser->start;
+  if (left < PROTOCOL_HEADER_BYTES) return 0;
+  uint32_t length = load32(parser->bytes + parser->start);
+  size_t whole = PROTOCOL_HEADER_BYTES + (size_t)length + 1;
+  return length <= PROTOCOL_MAX_PAYLOAD_BYTES && left < whole ? whole - left : 0;
+}
+
 size_t parser_space(struct parser *parser, uint8_t **where) {
-  if (parser->start == parser->end) {
-    parser->start = 0;
-    parser->end = 0;
-  } else if (sizeof parser->bytes - parser->end < PROTOCOL_FRAME_BYTES) {
+  // Never more than one piece, as a frame in hand is read to its end and no further: the next one begins at the front again.
+  if (parser->start > 0) {
     memmove(parser->bytes, parser->bytes + parser->start, parser->end - parser->start);
     parser->end -= parser->start;
     parser->start = 0;
   }
   *where = parser->bytes + parser->end;
-  return sizeof parser->bytes - parser->end;
+  size_t room = sizeof parser->bytes - parser->end;
+  size_t wanted = missing(parser);
+  if (wanted == 0) wanted = PARSER_PIECE_BYTES;
+  return wanted < room ? wanted : room;
 }
 
 void parser_filled(struct parser *parser, size_t count) {

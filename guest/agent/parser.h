@@ -9,6 +9,11 @@
 
 #include "protocol.h"
 
+enum {
+  // What is read where no frame is in hand: a virtio port gives no more at a time.
+  PARSER_PIECE_BYTES = 4096,
+};
+
 struct frame {
   enum frame_type type;
   uint32_t stream;
@@ -28,8 +33,8 @@ struct parser {
   bool hunting;
   size_t start;
   size_t end;
-  // Two frames, so that what is left over is moved once per frame at most.
-  uint8_t bytes[2 * PROTOCOL_FRAME_BYTES];
+  // A whole frame, behind what a piece may hold before it.
+  uint8_t bytes[PROTOCOL_FRAME_BYTES + PARSER_PIECE_BYTES];
 };
 
 void parser_reset(struct parser *parser);

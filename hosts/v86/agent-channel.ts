@@ -30,7 +30,8 @@ export class AgentChannel implements ByteChannel {
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#isClosed) throw isClosed()
     if (bytes.length === 0) return
-    const copy = bytes.slice()
+    // Not slice(), which for a Buffer is a view: what is transferred is gone here.
+    const copy = new Uint8Array(bytes)
     this.#onTheWay += copy.length
     this.#endpoint.post({ kind: 'bytes', session: this.#session, bytes: copy }, [copy.buffer])
     if (this.#onTheWay < CHANNEL_WINDOW_BYTES) return
