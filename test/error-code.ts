@@ -3,7 +3,7 @@
 import { isBoxLiteError } from '../src/error.ts'
 
 /** The code of the `BoxLiteError` that `promise` rejects with; null when it does not reject. Any other error is thrown on. */
-export async function errorCode(promise: Promise<unknown>): Promise<string | null> {
+export async function errorCode(promise: PromiseLike<unknown>): Promise<string | null> {
   try {
     await promise
     return null

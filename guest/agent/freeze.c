@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
@@ -18,7 +19,8 @@ static struct {
   // Still at it; it is waited for before anything is thawed.
   pid_t child;
   bool thaw_wanted;
-} freeze = {.deadline = INT64_MAX};
+  int64_t limit_ms;
+} freeze = {.deadline = INT64_MAX, .limit_ms = PROTOCOL_THAW_AFTER_MS};
 
 // The last mounted first, so that what stands on another file system is quiet before that one.
 static int freeze_from(const struct disks *disks, uint32_t *frozen) {
@@ -45,6 +47,10 @@ int freeze_run(const struct request *request, struct report *report) {
   disks_close(&disks);
   if (error == 0) report_u32(report, 1, frozen);
   return error;
+}
+
+void freeze_limit(const char *milliseconds) {
+  freeze.limit_ms = strtol(milliseconds, NULL, 10);
 }
 
 int freeze_allowed(void) {
@@ -85,7 +91,7 @@ void freeze_reaped(pid_t child, int status) {
   if (freeze.thaw_wanted || WIFSIGNALED(status)) thaw_now();
   if (frozen && !freeze.thaw_wanted) {
     // The host's time begins when it has what it asked for: what was dirty may have taken long to write.
-    freeze.deadline = now_ms() + PROTOCOL_THAW_AFTER_MS;
+    freeze.deadline = now_ms() + freeze.limit_ms;
     return;
   }
   freeze.session = NULL;

@@ -1,7 +1,7 @@
 // FREEZE and THAW: no file system of a disk changes while the host takes a snapshot.
 //
 // Freezing writes out what is dirty and may take long, so a child does it. One session at a time has the machine frozen;
-// it is thawed at the session's wish or end, or when PROTOCOL_THAW_AFTER_MS are over. While it is frozen the agent itself
+// it is thawed at the session's wish or end, or when its time is over. While it is frozen the agent itself
 // writes to no file: whatever writes is a child, and waits.
 
 #ifndef BOXLITE_FREEZE_H
@@ -14,6 +14,9 @@
 #include "open.h"
 
 struct session;
+
+// How long it stays frozen at most, instead of PROTOCOL_THAW_AFTER_MS: tests do not wait that long.
+void freeze_limit(const char *milliseconds);
 
 // In the child: freezes all or nothing.
 int freeze_run(const struct request *request, struct report *report);

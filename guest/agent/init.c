@@ -20,6 +20,7 @@
 
 #include "agent.h"
 #include "cgroups.h"
+#include "freeze.h"
 #include "lines.h"
 #include "ports.h"
 #include "power.h"
@@ -65,6 +66,7 @@ static void read_words(struct words *words) {
   while (line != NULL && (word = strsep(&line, " ")) != NULL) {
     if (strncmp(word, "boxlite.root=", 13) == 0) snprintf(words->root, sizeof words->root, "%s", word + 13);
     else if (strcmp(word, "boxlite.ro") == 0) words->read_only = true;
+    else if (strncmp(word, "boxlite.thaw_after=", 19) == 0) freeze_limit(word + 19);
   }
   lines_close(&lines);
 }

@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "cgroups.h"
 #include "disks.h"
+#include "freeze.h"
 #include "init.h"
 #include "loop.h"
 #include "ports.h"
@@ -26,9 +27,9 @@ void close_fd(int *fd) {
 }
 
 static int usage(void) {
-  fputs("usage: boxlite-agent --fd=N... [--root=DIR] [--disk=DIR] [--cgroup=DIR]\n"
-        "Serves a session on each descriptor until all are closed, with DIR as its root; FREEZE freezes the file system at --disk alone;\n"
-        "programs get control groups under --cgroup.\n"
+  fputs("usage: boxlite-agent --fd=N... [--root=DIR] [--disk=DIR] [--thaw-after=MS] [--cgroup=DIR]\n"
+        "Serves a session on each descriptor until all are closed, with DIR as its root; FREEZE freezes the file system at --disk alone,\n"
+        "for MS at most; programs get control groups under --cgroup.\n"
         "As a guest's first process it takes no arguments.\n",
         stderr);
   return 64;
@@ -101,6 +102,8 @@ int main(int count, char **arguments) {
       cgroups_use(arguments[i] + 9);
     } else if (strncmp(arguments[i], "--disk=", 7) == 0) {
       disks_take(arguments[i] + 7);
+    } else if (strncmp(arguments[i], "--thaw-after=", 13) == 0) {
+      freeze_limit(arguments[i] + 13);
     } else {
       return usage();
     }

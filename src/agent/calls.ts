@@ -34,9 +34,9 @@ export abstract class AgentCalls {
     return (await this.#call(StreamKind.FREEZE, 'freezing the file systems', [], options)).u32(1)
   }
 
-  /** Thaws what `freeze` froze. */
-  async thaw(options: CallOptions = {}): Promise<void> {
-    await this.#call(StreamKind.THAW, 'thawing the file systems', [], options)
+  /** Thaws what `freeze` froze; whether it was frozen until now. */
+  async thaw(options: CallOptions = {}): Promise<boolean> {
+    return (await this.#call(StreamKind.THAW, 'thawing the file systems', [], options)).u8(1) === 1
   }
 
   /** Sets the guest's clock, in nanoseconds since 1970. */

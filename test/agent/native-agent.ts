@@ -38,6 +38,8 @@ export interface NativeAgentOptions {
   readonly cgroup?: string
   /** A directory on the one file system that FREEZE freezes. */
   readonly disk?: string
+  /** How long it stays frozen at most; by default as the protocol says. */
+  readonly thawAfterMs?: number
 }
 
 /** Starts an agent that serves `sessions` sessions until all their channels are closed. */
@@ -45,8 +47,9 @@ export function startNativeAgent(options: NativeAgentOptions = {}): NativeAgent 
   const count = options.sessions ?? 1
   const descriptors = Array.from({ length: count }, (_, index) => 3 + index)
   const words = descriptors.map((fd) => `--fd=${fd}`)
-  const { root: rootDirectory, cgroup, disk } = options
-  for (const [name, value] of Object.entries({ root: rootDirectory, cgroup, disk })) if (value !== undefined) words.push(`--${name}=${value}`)
+  const { root: rootDirectory, cgroup, disk, thawAfterMs } = options
+  const named = { root: rootDirectory, cgroup, disk, 'thaw-after': thawAfterMs }
+  for (const [name, value] of Object.entries(named)) if (value !== undefined) words.push(`--${name}=${value}`)
   // The sanitizer looks for leaks in /proc, which another root does not have.
   const env = { ...process.env, ...(rootDirectory === undefined ? {} : { ASAN_OPTIONS: 'detect_leaks=0' }) }
   const child = spawn(buildNativeAgent(), words, { env, stdio: ['ignore', 'ignore', 'pipe', ...descriptors.map(() => 'pipe' as const)] })

@@ -152,6 +152,16 @@ describe('an agent as root', () => {
     await stop(other)
   })
 
+  it('thaws by itself when its time is over, and says then that it was not frozen any more', async (ctx) => {
+    const mount = mountDisk(ctx)
+    const session = await start({ disk: mount, thawAfterMs: 1 })
+    expect((await call(session, StreamKind.FREEZE)).error).toBe(0)
+    // Nobody thaws it, and the writer goes on.
+    expect((await call(session, StreamKind.MAKE_DIRECTORY, [[1, `${mount}/directory`]])).error).toBe(0)
+    expect([...(await call(session, StreamKind.THAW)).result.get(1)!]).toEqual([0])
+    await stop(session)
+  })
+
   it('touches nothing of the machine that it does not own', async () => {
     const session = await start({})
     expect((await call(session, StreamKind.FREEZE)).error).toBe(errno.EOPNOTSUPP)

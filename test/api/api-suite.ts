@@ -48,6 +48,9 @@ export function describeApi(engine: EngineName, where: string, whyNot: string | 
       expect([stdout, exitCode]).toEqual(['Linux i686\n', 0])
       expect(await box.info()).toMatchObject({ state: 'running', image: 'base', machine: { engine }, attention: null })
       expect((await box.exec('hostname')).stdout).toBe('web\n')
+      // Its file system has the size of its disk, not that of the image.
+      const { diskTotalBytes } = (await box.metrics()).guest!
+      expect(diskTotalBytes / 2 ** 30).toBeCloseTo(SMALL.diskSizeGb, 1)
       expect(Math.abs(Number((await box.exec('date', ['+%s'])).stdout) * 1000 - Date.now())).toBeLessThan(60_000)
     })
 
@@ -80,6 +83,8 @@ export function describeApi(engine: EngineName, where: string, whyNot: string | 
 
     it('clones a running box; both go on, each for itself', async () => {
       const copy = await box.clone({ name: 'copy' })
+      const draw = async (one: Box): Promise<string> => (await one.exec('cat', ['/proc/sys/kernel/random/uuid']).orThrow()).stdout
+      expect(await draw(copy)).not.toBe(await draw(box))
       await put(box, '/root/state', 'mine')
       expect(await textOf(copy, '/root/state')).toBe('clean')
       expect((await copy.exec('hostname')).stdout).toBe('copy\n')

@@ -115,7 +115,7 @@ class ModelAgent {
         return this.#done(stream, 0, [u32Field(1, 1)])
       case 'THAW':
         this.#guest.thawed++
-        return this.#done(stream, 0)
+        return this.#done(stream, 0, [{ tag: 1, value: new Uint8Array([1]) }])
       case 'SET_CLOCK':
         this.#guest.clockNs = fields.u64(1)
         return this.#done(stream, 0)
