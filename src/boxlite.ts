@@ -6,6 +6,8 @@ import type { ArchiveOptions } from './archive/progress.ts'
 import type { BoxHost } from './box-host.ts'
 import { boxInfo, type BoxInfo } from './box-info.ts'
 import { Box, type RemoveOptions } from './box.ts'
+import { chunksOf } from './byte-source.ts'
+import { type BytesGiven, openBytes } from './bytes-given.ts'
 import { createBox, type CreateOptions } from './create-box.ts'
 import type { Engine, EngineName } from './engine.ts'
 import { isBoxLiteError, type BoxLiteError } from './error.ts'
@@ -64,7 +66,7 @@ export interface HomeMetrics {
 }
 
 /** What `BoxLite.import` takes. */
-export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId' | 'nowMs'>
+export type BoxImportOptions = Omit<ImportOptions, 'codec' | 'newId' | 'nowMs' | 'totalBytes'>
 
 const READ_AT_ONCE = 64
 const OPENING = 'The opening of the home'
@@ -178,11 +180,13 @@ export class BoxLite {
     await box.remove(options)
   }
 
-  /** Makes a box of an archive, given in chunks. A damaged or hostile one is refused and leaves no box. */
-  async import(archive: AsyncIterable<Uint8Array>, options: BoxImportOptions = {}): Promise<Box> {
+  /** Makes a box of an archive, from wherever its bytes come. A damaged or hostile one is refused and leaves no box. */
+  async import(archive: BytesGiven, options: BoxImportOptions = {}): Promise<Box> {
     const { host, performer } = this.#home
-    const given = { newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec }
-    const { record } = await this.#home.during(() => importBox(performer, archive, { ...options, ...given }))
+    const { record } = await this.#home.during(async () => {
+      const { source, totalBytes } = await openBytes(archive, options.signal)
+      return importBox(performer, chunksOf(source), { ...options, newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec, totalBytes })
+    })
     this.#home.names.note(record.id, record.name)
     return new Box(this.#home, record)
   }

@@ -18,6 +18,15 @@ export function byteSource(input: ByteInput): ByteSource {
   return 'getReader' in input ? streamSource(input) : iterableSource(input)
 }
 
+/** The chunks of a source, which is stopped when nobody wants more of them. */
+export async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) yield chunk
+  } finally {
+    source.stop()
+  }
+}
+
 /** UTF-8 of a text; bytes as they are. */
 export function toBytes(chunk: string | Uint8Array): Uint8Array {
   if (typeof chunk === 'string') return new TextEncoder().encode(chunk)

@@ -10,6 +10,7 @@ export type { BoxDetails, BoxInfo, SnapshotInfo, SnapshotNode, SnapshotTree } fr
 export type { BoxSettings } from './box-settings.ts'
 export type { Box, BoxExportOptions, BoxMetrics, CloneOptions, LogOptions, RemoveOptions } from './box.ts'
 export type { BoxImportOptions, HomeMetrics, OpenOptions, RecoveredBox } from './boxlite.ts'
+export type { BytesGiven } from './bytes-given.ts'
 export type { CodeBoxOptions, CodeOptions } from './code-box.ts'
 export type { CreateOptions, CreateProgress } from './create-box.ts'
 export type { CopyOptions, CopyProgress, DiskFormat, DiskSource } from './disk-source.ts'

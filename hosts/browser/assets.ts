@@ -1,7 +1,7 @@
 // The guest's files, from the URL that they are served from. Each is fetched once, compared with its digest, and kept; guest.json
 // alone is asked for again at each visit, and what was kept of it serves where there is no network.
 
-import { byteSource, type ByteSource } from '../../src/byte-source.ts'
+import { byteSource, chunksOf } from '../../src/byte-source.ts'
 import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
 import { type GuestFile, type GuestManifest, parseGuestManifest } from '../../src/guest-manifest.ts'
 import type { AssetProgress } from '../../src/progress.ts'
@@ -130,17 +130,13 @@ export class Assets {
 
 /** What a server sends under a URL; the browser's cache of an earlier answer, which may have been a wrong one, is not asked. */
 async function* pieces(url: string): AsyncGenerator<Uint8Array> {
-  let source: ByteSource | null = null
   try {
     const response = await fetch(url, { cache: 'no-store' })
     if (!response.ok) throw failed(url, `the server answered ${response.status}`)
-    source = byteSource(response.body ?? new Uint8Array(0))
-    for (let piece = await source.next(); piece !== null; piece = await source.next()) yield piece
+    yield* chunksOf(byteSource(response.body ?? new Uint8Array(0)))
   } catch (error) {
     if (isBoxLiteError(error)) throw error
     throw failed(url, String(error), error)
-  } finally {
-    source?.stop()
   }
 }
 

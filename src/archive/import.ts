@@ -33,6 +33,8 @@ export interface ImportOptions extends ArchiveOptions {
   /** When the box is made, in milliseconds since 1970: the `createdAt` of its configuration. */
   readonly nowMs: number
   readonly codec?: Codec
+  /** How long the archive is, where that is known. */
+  readonly totalBytes?: number | null
 }
 
 /**
@@ -42,7 +44,7 @@ export interface ImportOptions extends ArchiveOptions {
 export async function importBox(host: PerformHost, source: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Outcome<BoxCreate>> {
   const iterator = source[Symbol.asyncIterator]()
   const progress = new ArchiveMeter(options)
-  progress.begin('import', null)
+  progress.begin('import', options.totalBytes ?? null)
   try {
     const tar = new TarReader(new ByteReader(await plainOrZstd(counted(iterator, progress))))
     const first = await firstMember(tar)
