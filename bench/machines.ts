@@ -174,6 +174,8 @@ function tapped(engine: Engine, times: number[]): Engine {
     probe: () => engine.probe(),
     find: (boxId, store, identity) => engine.find(boxId, store, identity),
     end: (boxId, store, identity) => engine.end(boxId, store, identity),
+    lives: (identity) => engine.lives(identity),
+    visit: (boxId, store, identity, port) => engine.visit(boxId, store, identity, port),
     async prepare(spec) {
       const prepared = await engine.prepare(spec)
       return {

@@ -22,8 +22,11 @@ export interface BoxHost {
   readonly files?: HostFiles
   /** What runs machines here, the best first. */
   readonly engines: readonly Engine[]
-  /** What the console of a box's last machine said, where it was kept; null: nothing was. */
-  lastConsole?(store: Store, boxId: string): Promise<Uint8Array | null>
+  /**
+   * What the console of a box's machine said that this program does not run, or that has ended; as far as it was kept, oldest first.
+   * Until `isOver` also what it says from now on.
+   */
+  readConsole?(store: Store, boxId: string, isOver: () => Promise<boolean>): AsyncIterable<Uint8Array>
   /** Finds the guest's files; `engine_unavailable` says how to get them. Progress is told where they have to come from afar. */
   findGuest(options?: CallOptions<AssetProgress>): Promise<Guest>
 }

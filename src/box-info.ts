@@ -5,6 +5,7 @@ import type { Accelerator, EngineName } from './engine.ts'
 import { isBoxLiteError } from './error.ts'
 import type { BoxStateName } from './lifecycle.ts'
 import type { BoxRun } from './machine/box-run.ts'
+import { machineName } from './machine/machine-name.ts'
 import type { Consistency, BoxRecord, SnapshotRecord } from './operation/record.ts'
 
 export interface BoxInfo {
@@ -27,11 +28,11 @@ export interface BoxInfo {
 export interface BoxDetails extends BoxInfo {
   /** How it runs: what it was made with, and the defaults. */
   readonly settings: BoxSettings & { readonly cpus: number; readonly memoryMib: number }
-  /** The machine that this process runs of it; null: none. */
+  /** The machine that runs it, whichever program started it; null: none. */
   readonly machine: {
     readonly engine: EngineName
     readonly accelerator: Accelerator
-    /** Whether it goes on when this program ends. */
+    /** Whether it goes on when the program that started it ends, and any program can use it. */
     readonly detached: boolean
     readonly pid: number
   } | null
@@ -86,14 +87,11 @@ export function boxInfo(record: BoxRecord, run: BoxRun): BoxInfo {
 }
 
 /** What there is to tell of a box beyond its disk. */
-export function runningInfo(record: BoxRecord, run: BoxRun): Pick<BoxDetails, 'settings' | 'machine'> {
-  const machine = run.owned?.live.machine ?? null
+export function runningInfo(record: BoxRecord): Pick<BoxDetails, 'settings' | 'machine'> {
+  const { machine } = record
   return {
     settings: { cpus: DEFAULT_CPUS, memoryMib: DEFAULT_MEMORY_MIB, ...(settingsObjection(record) === null ? readSettings(record.config) : {}) },
-    machine:
-      machine === null
-        ? null
-        : { engine: machine.engine, accelerator: machine.accelerator, detached: machine.identity.detached, pid: machine.identity.pid },
+    machine: machine === null ? null : { ...machineName(machine), detached: machine.detached, pid: machine.pid },
   }
 }
 

@@ -8,6 +8,7 @@ import { inHome, openLiveDisk, type BoxDisk, type OpenDiskOptions } from './box-
 import type { BoxEvent, BoxEventKind, BoxEventOf } from './box-events.ts'
 import { boxInfo, runningInfo, type BoxDetails } from './box-info.ts'
 import { readSettings } from './box-settings.ts'
+import type { MachineExit } from './engine.ts'
 import { BoxLiteError, isBoxLiteError } from './error.ts'
 import { startExec, startShell, type Connect, type ShellOptions } from './exec/exec.ts'
 import type { ExecOptions } from './exec/exec-options.ts'
@@ -43,7 +44,7 @@ export interface LogOptions {
 
 /** What this process counted of a box since it first met it. */
 export interface BoxMetrics extends Readonly<RunCounts> {
-  /** What the guest says of itself; null: the box does not run. */
+  /** What the guest says of itself; null: the box does not run, or is paused. */
   readonly guest: GuestMetrics | null
 }
 
@@ -81,13 +82,14 @@ export class Box {
   }
 
   async #details(): Promise<BoxDetails> {
-    const record = await this.#home.record(this.id)
-    const run = this.#home.runner.of(this.id)
+    const { runner } = this.#home
+    const record = await runner.seen(await this.#home.record(this.id))
+    const run = runner.of(this.id)
     const chains = new LayerChains(this.#home.store, this.#home.host.codec)
     const { virtualSizeBytes } = await chains.facts(record.live)
     const layerCount = (await chains.names(record.live)).length
     const disk = { virtualSizeBytes, layerCount, ownBytes: await layerBytes(this.#home, record.live) }
-    return { ...boxInfo(record, run), ...runningInfo(record, run), disk }
+    return { ...boxInfo(record, run), ...runningInfo(record), disk }
   }
 
   /**
@@ -98,8 +100,11 @@ export class Box {
     return this.#home.inTurn(this.id, () => this.#home.runner.start(this.id, options), options.signal)
   }
 
-  /** Shuts the guest down, and ends its machine where it does not in time; nothing for a box that does not run. */
-  stop(options: StopOptions = {}): Promise<void> {
+  /**
+   * Shuts the guest down, and ends its machine where it does not in time: then the exit that this gives says `killed`, and what the
+   * guest had not written out is lost. Null, and nothing done, for a box that does not run.
+   */
+  stop(options: StopOptions = {}): Promise<MachineExit | null> {
     return this.#home.inTurn(this.id, () => this.#home.runner.stop(this.id, options), options.signal)
   }
 
@@ -133,34 +138,40 @@ export class Box {
     return this.#counted(startShell(this.#connect, this.#withDefaults(options)))
   }
 
-  /** What this process did in the box, and what the guest of a box that runs says of itself. `busy` where another process runs it. */
+  /** What this process did in the box, and what its guest says of itself. `busy` where it belongs to another process. */
   metrics(): Promise<BoxMetrics> {
     const { runner } = this.#home
     return this.#home.during(async () => {
-      const { counts, owned: own } = runner.of(this.id)
-      const owned = own ?? (await this.#home.inTurn(this.id, () => runner.owned(this.id)))
-      const guest = owned === null ? null : await (await owned.live.agent()).metrics()
-      return { ...counts, guest }
+      const { counts, state } = runner.of(this.id)
+      if (state === 'paused' || state === 'starting') return { ...counts, guest: null }
+      const session = await runner.runningSession(this.id)
+      if (session === null) await runner.checkUnowned(this.id)
+      return { ...counts, guest: (await session?.metrics()) ?? null }
     })
   }
 
   /**
-   * What the guest's console said since the last start, as far as it is kept. Of a box that does not run, what is left of its last
-   * machine's: of one under QEMU its console, else the last lines that this process heard.
+   * What the guest's console said since the last start, as far as it is kept; of a box that does not run, that of its last machine. Of
+   * a machine that another program runs it is kept under QEMU. A detached one is heard while any program has to do with it.
    */
   async *logs({ follow = false }: LogOptions = {}): AsyncGenerator<string, void, undefined> {
-    const { runner } = this.#home
-    const owned = await this.#home.inTurn(this.id, () => runner.owned(this.id))
-    if (owned === null) {
-      const { host, store } = this.#home
-      const kept = (await host.lastConsole?.(store, this.id)) ?? null
-      const said = kept === null ? runner.of(this.id).lastExit?.console : new TextDecoder().decode(kept)
-      if (said !== undefined) yield said
-      return
-    }
     const decoder = new TextDecoder()
-    for await (const bytes of owned.live.machine.console({ follow })) yield decoder.decode(bytes, { stream: true })
-    yield decoder.decode()
+    let isEmpty = true
+    for await (const bytes of await this.#console(follow)) {
+      isEmpty = false
+      yield decoder.decode(bytes, { stream: true })
+    }
+    const last = isEmpty ? this.#home.runner.of(this.id).lastExit?.console : decoder.decode()
+    if (last) yield last
+  }
+
+  async #console(follow: boolean): Promise<AsyncIterable<Uint8Array>> {
+    const { host, runner, store } = this.#home
+    const { owned } = runner.of(this.id)
+    if (owned !== null) return owned.live.machine.console({ follow })
+    const { machine } = await runner.seen(await this.#home.record(this.id))
+    const isOver = async (): Promise<boolean> => !follow || machine === null || !(await this.#home.engineOf(this.id, machine).lives(machine))
+    return host.readConsole?.(store, this.id, isOver) ?? nothing()
   }
 
   /** Calls `listener` for each event of a kind until the function that this returns is called. Only of what this process does. */
@@ -266,6 +277,8 @@ function execDefaults(config: BoxRecord['config']): ExecDefaults {
     throw error
   }
 }
+
+async function* nothing(): AsyncGenerator<never> {}
 
 function stillRunning(boxId: string): BoxLiteError {
   return new BoxLiteError('invalid_state', `box '${boxId}' is running`, { remedy: 'Stop it first, or remove it with force.', facts: { boxId } })

@@ -165,9 +165,10 @@ export class BoxLite {
 
   /** Every box, by name; those without one last. A record that cannot be read is listed with what is wrong in `attention`. */
   async list(): Promise<BoxInfo[]> {
+    const { runner } = this.#home
     const infos: BoxInfo[] = []
     for await (const reading of readAll(this.#home)) {
-      if (reading.kind === 'box') infos.push(boxInfo(reading.record, this.#home.runner.of(reading.id)))
+      if (reading.kind === 'box') infos.push(boxInfo(await runner.seen(reading.record), runner.of(reading.id)))
       if (reading.kind === 'damaged') infos.push(damagedInfo(reading.id, reading.error))
     }
     return infos.sort((a, b) => compareNames(a.name, b.name) || (a.id < b.id ? -1 : 1))
@@ -229,7 +230,7 @@ async function recoverAll(home: HomeAccess, { signal, onProgress }: OpenOptions)
   const left: BoxRecord[] = []
   for await (const reading of readAll(home)) {
     checkAborted(signal, OPENING)
-    if (reading.kind === 'box' && (reading.record.pending !== null || reading.record.machine !== null)) left.push(reading.record)
+    if (reading.kind === 'box' && (await isLeft(home, reading.record))) left.push(reading.record)
   }
   for (const [doneBoxes, { id, name }] of left.entries()) {
     checkAborted(signal, OPENING)
@@ -249,6 +250,12 @@ async function recoverAll(home: HomeAccess, { signal, onProgress }: OpenOptions)
     }
   }
   return recovered
+}
+
+/** Whether an owner may have died there. A detached machine that lives needs none; whoever uses it finds out whether it is well. */
+async function isLeft(home: HomeAccess, record: BoxRecord): Promise<boolean> {
+  if (record.pending !== null) return true
+  return record.machine !== null && !(record.machine.detached && (await home.runner.seen(record)).machine !== null)
 }
 
 /** Reads every box record, several at a time. */

@@ -9,6 +9,17 @@ import type { MachineRecord } from './operation/record.ts'
 /** The engines there are. */
 export type EngineName = 'qemu' | 'v86'
 
+/**
+ * The ways to a guest's agent, each a serial port `org.boxlite.agent.N` of the machine and a session of its own. Port 0 is the
+ * owner's: of whoever holds the box's lock. The others are for those who come to a detached machine and own nothing.
+ */
+export const VISITOR_PORTS = 3
+
+/** The name that the guest finds a port by. */
+export function agentPort(port: number): string {
+  return `org.boxlite.agent.${port}`
+}
+
 /** Who executes the guest's instructions. `jit`: v86's translation to WebAssembly. */
 export type Accelerator = 'kvm' | 'hvf' | 'tcg' | 'jit'
 
@@ -81,7 +92,7 @@ export interface MachineSpec {
 
 /** A machine that may not open its disk yet: its identity has to be in the box's record first. */
 export interface PreparedMachine {
-  /** `nonce` begins with the engine's name and a minus sign. */
+  /** `nonce` begins with the engine's name and the accelerator's, each with a minus sign after it. */
   readonly identity: MachineRecord
   /** Lets it go: resolves when it runs. A failed start carries the console's last lines as the fact `console`. */
   launch(): Promise<Machine>
@@ -117,7 +128,7 @@ export interface Machine {
   readonly identity: MachineRecord
   /** Resolves, and never rejects, when the machine has ended and its disk is closed. */
   readonly exit: Promise<MachineExit>
-  /** Opens the channel to the agent; one at a time. `fresh`: nothing was ever said on it. */
+  /** Opens the owner's channel to the agent; one at a time. `fresh`: nothing was ever said on it. */
   openAgent(): Promise<{ readonly channel: ByteChannel; readonly fresh: boolean }>
   /** What the guest's console said, oldest first, as far as it is kept; with `follow` also what it says until the machine ends. */
   console(options?: { readonly follow?: boolean }): AsyncIterable<Uint8Array>
@@ -151,6 +162,13 @@ export interface Engine {
    * gives no answer.
    */
   find(boxId: string, store: Store, identity: MachineRecord): Promise<Machine | null>
+  /** Whether the machine that a record names lives; nothing is asked of it. */
+  lives(identity: MachineRecord): Promise<boolean>
+  /**
+   * Opens a way to the agent of a detached machine for somebody who does not own it: `port`, from 1 on, is the caller's alone. Null
+   * when the machine is gone, `timeout` when it does not listen.
+   */
+  visit(boxId: string, store: Store, identity: MachineRecord, port: number): Promise<ByteChannel | null>
   /** Ends the machine that a record names, whether it answers or not; resolves when its end is proven. */
   end(boxId: string, store: Store, identity: MachineRecord): Promise<void>
 }

@@ -8,14 +8,17 @@ import { BoxLiteError, isBoxLiteError, type ErrorCode } from './error.ts'
 import type { Guest } from './guest.ts'
 import type { Held, Store } from './host.ts'
 import { chooseEngine, engineUnavailable, type ChosenEngine, type EngineInfo } from './machine/chosen-engine.ts'
+import { engineOf } from './machine/machine-name.ts'
 import type { OperationMachines } from './machine/operation-machines.ts'
 import { Runner } from './machine/runner.ts'
 import { NameIndex } from './name-index.ts'
 import type { CallerOptions } from './operation/caller.ts'
 import { HeadMemory } from './operation/head-memory.ts'
+import { Reason } from './operation/abi.ts'
+import { reasonNames } from './operation/messages.ts'
 import type { Operation, Outcome } from './operation/operation.ts'
 import { readBoxRecord, readImageRecord } from './operation/read-record.ts'
-import type { BoxRecord, ImageRecord } from './operation/record.ts'
+import type { BoxRecord, ImageRecord, MachineRecord } from './operation/record.ts'
 import { perform, type BulkWork, type HeldLock, type PerformHost } from './perform.ts'
 import type { AssetProgress } from './progress.ts'
 import { SharedWork, type Share } from './shared-work.ts'
@@ -69,6 +72,11 @@ export class HomeAccess {
   /** Every engine that may run a machine of this home: those to start with, and the host's others, for machines that live. */
   get engines(): readonly Engine[] {
     return [...new Set([...this.#engines, ...this.host.engines])]
+  }
+
+  /** The engine of a box's machine; `unsupported` where this program does not have it. */
+  engineOf(boxId: string, machine: MachineRecord): Engine {
+    return engineOf(this.engines, boxId, machine)
   }
 
   /** The engine that boxes are started with; `engine_unavailable` where none works. Engines remember what they found out. */
@@ -126,6 +134,9 @@ export class HomeAccess {
     const found = machines ?? this.runner.operationMachines()
     try {
       return await perform(core, operation, { ...this.performer, ...caller, machines: found, held: [...own, ...held], ...(bulk && { bulk }) })
+    } catch (error) {
+      const isLocked = isBoxLiteError(error, 'busy') && error.facts['reason'] === reasonNames[Reason.LOCKED_BOX]
+      throw isLocked ? await this.inUse(String(error.facts['subject']), error.facts) : error
     } finally {
       // One that had to think about a large home gives its memory back.
       if (core.bytes.length <= IDLE_CORE_BYTES && this.#idleCores.length < IDLE_CORES) this.#idleCores.push(core)
@@ -226,10 +237,22 @@ export class HomeAccess {
   /** A lock of the box, or `busy`. */
   async lockBox(boxId: string): Promise<Held> {
     const held = await this.store.lock({ kind: 'box', id: boxId })
-    if (held !== null) return held
-    throw new BoxLiteError('busy', `box '${this.called(boxId)}' is in use by another process or tab`, {
-      remedy: 'Try again when the other process or tab is done.',
-      facts: { boxId },
+    if (held === null) throw await this.inUse(boxId)
+    return held
+  }
+
+  /** Why a box's lock cannot be had, and what to do. */
+  async inUse(boxId: string, facts: BoxLiteError['facts'] = {}): Promise<BoxLiteError> {
+    const reading = await this.look(boxId)
+    const machine = reading.kind === 'box' ? reading.record.machine : null
+    const box = `box '${this.called(boxId)}'`
+    if (machine === null || machine.detached) {
+      const remedy = 'Try again when the other process or tab is done.'
+      return new BoxLiteError('busy', `${box} is in use by another process or tab`, { remedy, facts: { ...facts, boxId } })
+    }
+    return new BoxLiteError('busy', `${box} runs in another process or tab, which alone can use it until it stops`, {
+      remedy: "Use it there, or stop it there. Started with `detach: true`, as 'boxlite start' does under QEMU, it can be used by several.",
+      facts: { ...facts, boxId, pid: machine.pid },
     })
   }
 

@@ -23,9 +23,11 @@ export const RECORD_LIMIT_BYTES = 8 * 1024 * 1024
 /** The kinds of record. */
 export type RecordKind = 'boxes' | 'images'
 
-/** What a lock is on. Box locks are taken by ascending id, then home, then name. */
+/** What a lock is on. Box locks are taken by ascending id, then home, then name; a port's stands by itself. */
 export type LockScope =
   | { readonly kind: 'box'; readonly id: string }
+  /** One way to the agent of a box whose machine nobody owns: 1 to `VISITOR_PORTS` (src/engine.ts). */
+  | { readonly kind: 'port'; readonly id: string; readonly port: number }
   | { readonly kind: 'home'; readonly mode: 'shared' | 'exclusive' }
   | { readonly kind: 'name'; readonly name: string }
 

@@ -290,5 +290,7 @@ function covers(held: LockScope, wanted: LockScope): boolean {
       return held.kind === 'home' && (held.mode === wanted.mode || held.mode === 'exclusive')
     case 'name':
       return held.kind === 'name' && held.name === wanted.name
+    case 'port':
+      return held.kind === 'port' && held.id === wanted.id && held.port === wanted.port
   }
 }

@@ -19,7 +19,7 @@ export async function openTabHome(options: OpenOptions = {}): Promise<BoxLite> {
   const lite = await BoxLite.open(browserHost(options, (store) => opened.push(store)), options)
   const store = opened[0]!
   stores.set(lite, store)
-  store.watchTakers(async (boxId) => (await lite.get(boxId))?.stop())
+  store.watchTakers(async (boxId) => void (await (await lite.get(boxId))?.stop()))
   // No is an answer too, which `storageState` tells; some browsers ask a person, who may take any time.
   navigator.storage.persist().catch(() => undefined)
   return lite

@@ -18,7 +18,7 @@ import type { V86Host } from './host.ts'
 import { V86Machine } from './machine.ts'
 import { SMOKE_WORD, smokeRom } from './smoke-rom.ts'
 
-const NONCE_PREFIX = 'v86-'
+const NONCE_PREFIX = 'v86-jit-'
 /** Where v86 puts the initial file system. */
 const INITRD_MIB = 64
 
@@ -65,14 +65,22 @@ export class V86Engine implements Engine {
   async find(_boxId: string, _store: Store, identity: MachineRecord): Promise<Machine | null> {
     const machine = machines.get(identity.nonce)
     if (machine !== undefined) return machine
-    if (!(await this.#host.isLatched(identity.nonce))) return null
+    if (!(await this.lives(identity))) return null
     throw elsewhere('timeout', identity, 'speak to')
+  }
+
+  async lives({ nonce }: MachineRecord): Promise<boolean> {
+    return machines.has(nonce) || (await this.#host.isLatched(nonce))
+  }
+
+  async visit(): Promise<null> {
+    throw new BoxLiteError('unsupported', 'A machine of the v86 engine lives in its program, which alone can speak to it')
   }
 
   async end(_boxId: string, _store: Store, identity: MachineRecord): Promise<void> {
     const machine = machines.get(identity.nonce)
     if (machine !== undefined) return machine.kill()
-    if (!(await this.#host.isLatched(identity.nonce))) return
+    if (!(await this.lives(identity))) return
     throw elsewhere('busy', identity, 'end')
   }
 

@@ -2,14 +2,18 @@
 // agent's channel go both ways under a window, so that neither side queues more than that; the thread tells on its own
 // account what the console says and how the machine ends.
 
+import { agentPort } from '../../src/engine.ts'
 import type { BootFiles, GuestEnd } from './emulated-machine.ts'
 import type { ErrorMessage } from './error-message.ts'
 
 /** Most bytes of a channel that are on their way in one direction. */
 export const CHANNEL_WINDOW_BYTES = 2 ** 20
 
-/** The port that the agent listens at, as on QEMU. Its driver lays out so many buffers of 4 KiB for what comes to it. */
-export const AGENT_PORT = { name: 'org.boxlite.agent.0', buffers: 64 } as const
+/**
+ * The owner's way to the agent, and the only one: nobody comes to a machine from outside of its program. Its driver lays out so many
+ * buffers of 4 KiB for what comes to it.
+ */
+export const AGENT_PORT = { name: agentPort(0), buffers: 64 } as const
 
 /** What a machine's thread is told first. */
 export interface Preparation {

@@ -77,6 +77,11 @@ export class AgentSession extends AgentCalls {
     return this.#answered
   }
 
+  /** Whether nothing is asked of the agent at this moment. */
+  get isIdle(): boolean {
+    return this.#streams.size === 0
+  }
+
   /** Resolves, and never rejects, when the session ended: with why, or null after `close`. */
   get closed(): Promise<BoxLiteError | null> {
     return this.#closed.promise

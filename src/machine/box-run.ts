@@ -16,6 +16,16 @@ export interface OwnedMachine {
   readonly autoRemove: boolean
 }
 
+/** The machine goes on without this process. */
+export function isDetached({ live }: OwnedMachine): boolean {
+  return live.machine.identity.detached
+}
+
+/** The guest ended its machine itself. */
+export function isOrderly({ reason }: MachineExit): boolean {
+  return reason === 'shutdown' || reason === 'reset'
+}
+
 /** What was counted since this process first met the box. */
 export interface RunCounts {
   commandsExecutedTotal: number
@@ -54,6 +64,12 @@ export class BoxRun {
   /** Changes the state by the core's table, and tells it. `invalid_state` where the table does not allow it. */
   change(core: Core, action: BoxActionName, from: BoxStateName = this.#state ?? 'stopped'): void {
     this.put(changeState(core, this.boxId, from, action), from)
+  }
+
+  /** From now on the record alone says what the box is doing. */
+  leave(): void {
+    this.owned = null
+    this.#state = null
   }
 
   put(state: BoxStateName, previous: BoxStateName = this.#state ?? 'stopped'): void {

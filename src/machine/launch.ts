@@ -15,6 +15,7 @@ import type { HomeAccess } from '../home-access.ts'
 import type { BoxRecord } from '../operation/record.ts'
 import type { HeldLock } from '../perform.ts'
 import type { AssetProgress, CallOptions } from '../progress.ts'
+import type { BoxRun } from './box-run.ts'
 import { checkCapabilities } from './chosen-engine.ts'
 import { LiveMachine } from './live-machine.ts'
 import { startMainProgram } from './main-program.ts'
@@ -36,7 +37,31 @@ const START = 'The start of the box'
 /** As much as the guest's pool takes in at once. */
 const ENTROPY_BYTES = 64
 
-export async function launch(home: HomeAccess, record: BoxRecord, held: readonly HeldLock[], options: StartOptions): Promise<LiveMachine> {
+/** Starts the machine of a box, and notes in `run` what the box is doing and how it went. */
+export async function launchFor(
+  home: HomeAccess,
+  run: BoxRun,
+  record: BoxRecord,
+  held: readonly HeldLock[],
+  options: StartOptions,
+): Promise<LiveMachine> {
+  const core = await home.reader()
+  const before = run.stateOf(record)
+  const startedMs = home.host.nowMs()
+  run.change(core, 'launch', before)
+  run.failure = null
+  try {
+    const live = await launch(home, record, held, options)
+    run.counts.guestBootDurationMs = home.host.nowMs() - startedMs
+    return live
+  } catch (error) {
+    run.failure = error instanceof Error ? error.message : String(error)
+    run.change(core, 'fail')
+    throw error
+  }
+}
+
+async function launch(home: HomeAccess, record: BoxRecord, held: readonly HeldLock[], options: StartOptions): Promise<LiveMachine> {
   const { id: boxId } = record
   const { startTimeoutMs = START_LIMIT_MS, signal, onProgress } = options
   const recorded = readSettings(record.config)

@@ -1,15 +1,13 @@
 // A machine and the session with its guest's agent.
 
-import { AgentSession } from '../agent/session.ts'
-import { unlessAborted } from '../aborted.ts'
+import type { AgentSession } from '../agent/session.ts'
 import type { BoxHost } from '../box-host.ts'
-import type { ByteChannel, Machine, MachineExit } from '../engine.ts'
-import { BoxLiteError, isBoxLiteError } from '../error.ts'
+import type { Machine, MachineExit } from '../engine.ts'
+import { BoxLiteError } from '../error.ts'
+import { meetAgent } from './meet-agent.ts'
 
 /** How long an agent that answered before may take to answer again. */
 const AGENT_LIMIT_MS = 10_000
-/** How long one greeting is waited for on a channel that was used before. */
-const ATTEMPT_LIMIT_MS = 1_000
 
 export class LiveMachine {
   readonly machine: Machine
@@ -40,32 +38,15 @@ export class LiveMachine {
     return opening
   }
 
-  /** Asks again on a new channel where an earlier owner's was left a moment ago: what was said into the change may be lost. */
-  async #open(timeoutMs: number, signal: AbortSignal | undefined): Promise<AgentSession> {
-    for (let leftMs = timeoutMs; ; leftMs -= ATTEMPT_LIMIT_MS) {
-      const { channel, fresh } = await this.machine.openAgent()
-      const isLast = fresh || leftMs <= ATTEMPT_LIMIT_MS
-      try {
-        return await this.#greet(channel, fresh, isLast ? leftMs : ATTEMPT_LIMIT_MS, signal)
-      } catch (error) {
-        if (isLast || !isBoxLiteError(error, 'timeout')) throw error
-      }
-    }
-  }
-
-  async #greet(channel: ByteChannel, fresh: boolean, timeoutMs: number, signal: AbortSignal | undefined): Promise<AgentSession> {
-    const nonce = this.#host.randomBytes(16)
-    const opening = AgentSession.open(channel, { fresh, nonce, timeoutMs })
-    // A guest that dies while it boots is told at once, with what it said.
-    const death = this.machine.exit.then((exit) => Promise.reject(endedEarly(exit)))
-    try {
-      return await unlessAborted(Promise.race([opening, death]), signal, 'The start of the box')
-    } catch (error) {
-      // A session that comes late is not wanted any more.
-      void opening.then((session) => session.close()).catch(() => undefined)
-      await channel.close()
-      throw error
-    }
+  #open(timeoutMs: number, signal: AbortSignal | undefined): Promise<AgentSession> {
+    return meetAgent({
+      open: () => this.machine.openAgent(),
+      nonce: () => this.#host.randomBytes(16),
+      timeoutMs,
+      signal,
+      // A guest that dies while it boots is told at once, with what it said.
+      death: () => this.machine.exit.then((exit) => Promise.reject(endedEarly(exit))),
+    })
   }
 
   /** Ends the session, not the machine. */

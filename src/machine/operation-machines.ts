@@ -10,6 +10,7 @@ import { BoxLiteError, isBoxLiteError } from '../error.ts'
 import type { Store } from '../host.ts'
 import type { BoxMachine, MachineAnswer, MachineControl } from '../operation/perform-host.ts'
 import { LiveMachine } from './live-machine.ts'
+import { engineOf } from './machine-name.ts'
 
 /**
  * How long a guest may take to write out what it holds and to freeze, and its machine to pause then. As long as the guest itself tries;
@@ -96,7 +97,8 @@ export class OperationMachines implements MachineControl {
   async letGo(): Promise<void> {
     const found = [...this.#found.values()]
     this.#found.clear()
-    await Promise.all(found.map((live) => live.release()))
+    // One that has ended is nobody's to hold.
+    await Promise.all(found.filter((live) => live.exit === null).map((live) => live.release()))
   }
 
   async #living(box: BoxMachine): Promise<LiveMachine> {
@@ -121,12 +123,6 @@ export class OperationMachines implements MachineControl {
   }
 
   #engineOf({ boxId, machine }: BoxMachine): Engine {
-    const name = machine.nonce.split('-')[0]
-    const engine = this.#engines.find((candidate) => candidate.name === name)
-    if (engine !== undefined) return engine
-    throw new BoxLiteError('unsupported', `the machine of box '${boxId}' runs on an engine that this program does not have`, {
-      remedy: 'Use the program that started it.',
-      facts: { boxId, nonce: machine.nonce },
-    })
+    return engineOf(this.#engines, boxId, machine)
   }
 }

@@ -1,17 +1,16 @@
-// The machines that this process runs in one home. A box that runs is owned: its lock is held for the machine's life, and
-// every operation on it is given that lock.
+// The machines that this process runs in one home. A box whose machine ends with this process is owned: its lock is held for the
+// machine's life, and every operation on it is given that lock. One that was detached is owned only while something is done with
+// it, or while it is paused; else it is nobody's, and visited (visits.ts).
 //
-//   take    box lock ─> recover ─┬─ a living machine of a former owner ──> ours
+//   take    box lock ─> recover ─┬─ a living machine ──> ours
 //                                └─ none ──> launch
 //   settle  the machine has ended ─> box.stop clears the record ─> [box.remove] ─> the lock is let go
+//   leave   a detached machine goes on; the lock is let go
 //
 // All but `session` runs in the box's turn (HomeAccess), so that no two of these ever meet.
 
-import { checkAborted } from '../aborted.ts'
 import type { AgentSession } from '../agent/session.ts'
-import { within } from '../agent/within.ts'
-import { callListener } from '../call-listener.ts'
-import { BoxLiteError, isBoxLiteError } from '../error.ts'
+import { BoxLiteError } from '../error.ts'
 import type { MachineExit } from '../engine.ts'
 import type { HomeAccess } from '../home-access.ts'
 import type { Held } from '../host.ts'
@@ -20,26 +19,28 @@ import type { BoxRecord } from '../operation/record.ts'
 import type { HeldLock } from '../perform.ts'
 import type { CallOptions } from '../progress.ts'
 import { checkTimeout } from '../timeout.ts'
-import { BoxRun, type OwnedMachine } from './box-run.ts'
+import { BoxRun, isDetached, isOrderly, type OwnedMachine } from './box-run.ts'
 import { GuestClocks } from './guest-clocks.ts'
-import { launch, type StartOptions, type StartProgress } from './launch.ts'
+import { launchFor, type StartOptions, type StartProgress } from './launch.ts'
 import { dropLeftExports } from './left-exports.ts'
 import type { LiveMachine } from './live-machine.ts'
+import { livesAnywhere } from './machine-name.ts'
 import { OperationMachines } from './operation-machines.ts'
-import { shutDown, type StopOptions, type StopProgress } from './stop.ts'
-
-const STOP_LIMIT_MS = 15_000
+import { shutDown, stopLimit, type StopOptions, type StopProgress } from './stop.ts'
+import { Visits } from './visits.ts'
 
 type RestartProgress = StopProgress | StartProgress
 
 export class Runner {
   readonly #home: HomeAccess
   readonly #runs = new Map<string, BoxRun>()
+  readonly #visits: Visits
   readonly #settling = new WeakMap<OwnedMachine, Promise<void>>()
   readonly #clocks: GuestClocks
 
   constructor(home: HomeAccess) {
     this.#home = home
+    this.#visits = new Visits(home)
     this.#clocks = new GuestClocks(home.host, () => this.runs)
   }
 
@@ -70,12 +71,21 @@ export class Runner {
 
   /** The session with the agent of a box, which is started where it does not run. */
   async session(boxId: string): Promise<AgentSession> {
+    const running = await this.runningSession(boxId)
+    if (running !== null) return running
+    await this.#home.inTurn(boxId, () => this.start(boxId))
+    return (await this.runningSession(boxId)) ?? this.#notRunning(boxId)
+  }
+
+  /** The session with the agent of a box that runs here, or is detached; null for another. */
+  async runningSession(boxId: string): Promise<AgentSession | null> {
     const run = this.of(boxId)
-    if (run.owned === null || run.owned.live.exit !== null) await this.#home.inTurn(boxId, () => this.start(boxId))
     const { owned } = run
-    if (owned === null) throw this.#notRunning(boxId)
-    run.change(await this.#home.reader(), 'exec')
-    return owned.live.agent()
+    if (owned !== null && owned.live.exit === null) {
+      run.change(await this.#home.reader(), 'exec')
+      if (!isDetached(owned)) return owned.live.agent()
+    }
+    return this.#visits.session(boxId)
   }
 
   /** Starts a box; nothing for one that runs. */
@@ -85,34 +95,26 @@ export class Runner {
     await this.#settleDead(run)
     if (run.owned !== null && run.state === 'running') return
     if (run.owned !== null) run.change(await this.#home.reader(), 'launch')
-    const owned = await this.#take(run, (record, held) => this.#launch(run, record, held, options))
-    if (owned === null) throw this.#notRunning(boxId)
+    if (await this.#visits.isRunning(boxId)) return
+    const owned = await this.#take(run, (record, held) => launchFor(this.#home, run, record, held, options))
+    if (owned === null) return this.#notRunning(boxId)
+    if (isDetached(owned)) await this.#leave(run, owned)
   }
 
-  /** Stops a box: the guest shuts down by itself where it can. Nothing for one that does not run. */
-  async stop(boxId: string, options: StopOptions = {}, keep = false): Promise<void> {
-    const { force = false, stopTimeoutMs = STOP_LIMIT_MS, signal, onProgress = () => undefined } = options
-    checkTimeout('stopTimeoutMs', stopTimeoutMs)
+  /** Stops a box: the guest shuts down by itself where it can. How its machine ended; null for one that does not run. */
+  async stop(boxId: string, options: StopOptions = {}, keep = false): Promise<MachineExit | null> {
+    const limitMs = stopLimit(options)
     const run = this.of(boxId)
     const owned = await this.owned(boxId)
-    if (owned === null) return
-    const { live } = owned
-    callListener(onProgress, { stage: force ? 'kill' : 'shutdown' })
-    checkAborted(signal, 'The stop of the box')
+    if (owned === null) return null
     const wasPaused = run.state === 'paused'
-    // It may be that an earlier stop could not end it: this one tries again.
-    if (run.state !== 'stopping') run.change(await this.#home.reader(), 'stop')
-    try {
-      if (!force) await within(stopTimeoutMs, 'The guest', shutDown(live, wasPaused))
-    } catch (error) {
-      // A guest that does not shut down is ended below, as one whose power is cut; its flushed data is safe.
-      if (!isBoxLiteError(error)) throw error
-    }
-    if (live.exit === null) {
-      if (!force) callListener(onProgress, { stage: 'kill' })
-      await live.machine.kill()
-    }
+    const core = await this.#home.reader()
+    await shutDown(owned.live, { ...options, wasPaused, limitMs }, () => {
+      // It may be that an earlier stop could not end it: this one tries again.
+      if (run.state !== 'stopping') run.change(core, 'stop')
+    })
     await this.#settle(run, owned, keep)
+    return owned.live.exit
   }
 
   /** Stops a box where it runs, does `between`, and starts it as it was. It is not removed by stopping; from then on `signal` says nothing. */
@@ -136,10 +138,12 @@ export class Runner {
     const run = this.of(boxId)
     const owned = await this.#needOwned(boxId)
     const core = await this.#home.reader()
-    if (run.state === 'running') return
-    await owned.live.machine.resume()
-    run.change(core, 'resume')
-    await this.#clocks.mend(owned.live)
+    if (run.state !== 'running') {
+      await owned.live.machine.resume()
+      run.change(core, 'resume')
+      await this.#clocks.mend(owned.live)
+    }
+    if (isDetached(owned)) await this.#leave(run, owned)
   }
 
   /** The machine of a box: one that this process runs, or takes over; null where none lives. */
@@ -149,6 +153,18 @@ export class Runner {
     if (run.owned !== null) return run.owned
     const { machine } = await this.#home.record(boxId)
     return machine === null ? null : this.#take(run, null)
+  }
+
+  /** A record as it is now: a machine that it names and that is gone is none. */
+  async seen(record: BoxRecord): Promise<BoxRecord> {
+    const { id, machine } = record
+    const lives = machine === null || this.of(id).owned !== null || (await livesAnywhere(this.#home.engines, machine))
+    return lives ? record : { ...record, machine: null }
+  }
+
+  /** `busy` where the box has a machine that lives, which is then another process's. */
+  async checkUnowned(boxId: string): Promise<void> {
+    if ((await this.seen(await this.#home.record(boxId))).machine !== null) throw await this.#home.inUse(boxId)
   }
 
   /** Tells whoever listens what an operation noticed. */
@@ -171,22 +187,26 @@ export class Runner {
       this.runs.map(async (run) => {
         const { owned } = run
         if (owned === null) return
-        if (!owned.live.machine.identity.detached) return this.stop(run.boxId)
-        run.owned = null
-        await owned.live.release().finally(() => owned.lock.release())
+        if (isDetached(owned)) await this.#leave(run, owned)
+        else await this.stop(run.boxId)
       }),
     )
+    await this.#visits.close()
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 
-  async #needOwned(boxId: string): Promise<OwnedMachine> {
-    const owned = await this.owned(boxId)
-    if (owned === null) throw this.#notRunning(boxId)
-    return owned
+  /** Lets go of a detached machine, which goes on as its record says. */
+  async #leave(run: BoxRun, owned: OwnedMachine): Promise<void> {
+    run.leave()
+    await owned.live.release().finally(() => owned.lock.release())
   }
 
-  #notRunning(boxId: string): BoxLiteError {
-    return new BoxLiteError('invalid_state', `box '${boxId}' is not running`, { remedy: 'Start the box first.', facts: { boxId } })
+  async #needOwned(boxId: string): Promise<OwnedMachine> {
+    return (await this.owned(boxId)) ?? this.#notRunning(boxId)
+  }
+
+  #notRunning(boxId: string): never {
+    throw new BoxLiteError('invalid_state', `box '${boxId}' is not running`, { remedy: 'Start the box first.', facts: { boxId } })
   }
 
   /** Takes the box's lock, and with it its machine: a living one of a former owner, else what `make` launches. */
@@ -221,23 +241,6 @@ export class Runner {
     return owned
   }
 
-  async #launch(run: BoxRun, record: BoxRecord, held: readonly HeldLock[], options: StartOptions): Promise<LiveMachine> {
-    const core = await this.#home.reader()
-    const before = run.stateOf(record)
-    const startedMs = this.#home.host.nowMs()
-    run.change(core, 'launch', before)
-    run.failure = null
-    try {
-      const live = await launch(this.#home, record, held, options)
-      run.counts.guestBootDurationMs = this.#home.host.nowMs() - startedMs
-      return live
-    } catch (error) {
-      run.failure = error instanceof Error ? error.message : String(error)
-      run.change(core, 'fail')
-      throw error
-    }
-  }
-
   #own(run: BoxRun, live: LiveMachine, lock: Held, record: BoxRecord): OwnedMachine {
     // Its settings were judged when it was made; a record of somebody else's making just does not remove itself.
     const owned = { live, lock, autoRemove: record.config['autoRemove'] === true }
@@ -260,6 +263,8 @@ export class Runner {
 
   /** Tells the record that the machine has ended, and lets go of the box. Once for each machine; `keep`: it is not removed. */
   #settle(run: BoxRun, owned: OwnedMachine, keep: boolean): Promise<void> {
+    // What was let go of is no longer ours to tell of.
+    if (run.owned !== owned) return this.#settling.get(owned) ?? Promise.resolve()
     const settling = this.#settling.get(owned) ?? this.#settleOnce(run, owned, keep)
     this.#settling.set(owned, settling)
     return settling
@@ -291,9 +296,4 @@ export class Runner {
     }
     if (goes) this.forget(boxId)
   }
-}
-
-/** The guest ended its machine itself. */
-function isOrderly({ reason }: MachineExit): boolean {
-  return reason === 'shutdown' || reason === 'reset'
 }

@@ -1,7 +1,11 @@
-// Stopping: what a caller may say about it, and how a guest is asked to shut down.
+// Stopping: what a caller may say about it, and how a machine is ended, by its guest where that can.
 
+import { checkAborted } from '../aborted.ts'
+import { within } from '../agent/within.ts'
+import { callListener } from '../call-listener.ts'
 import { isBoxLiteError } from '../error.ts'
 import type { CallOptions } from '../progress.ts'
+import { checkTimeout } from '../timeout.ts'
 import type { LiveMachine } from './live-machine.ts'
 
 /** How far a stop is. `shutdown`: the guest shuts down by itself; `kill`: its machine is ended. */
@@ -17,11 +21,41 @@ export interface StopOptions extends CallOptions<StopProgress> {
   readonly stopTimeoutMs?: number
 }
 
+const STOP_LIMIT_MS = 15_000
 /** The part of a stop in which the guest's processes may end by themselves. */
 const GRACE_MS = 3_000
 
-/** Has the guest shut down by itself, and resolves when its machine has ended. */
-export async function shutDown(live: LiveMachine, wasPaused: boolean): Promise<void> {
+/** The limit of a stop; `invalid_argument` for one that no timer can keep. */
+export function stopLimit({ stopTimeoutMs = STOP_LIMIT_MS }: StopOptions): number {
+  return checkTimeout('stopTimeoutMs', stopTimeoutMs)
+}
+
+interface Stop extends Omit<StopOptions, 'stopTimeoutMs'> {
+  readonly wasPaused: boolean
+  readonly limitMs: number
+}
+
+/** Has the guest shut down by itself, within `limitMs`, else ends its machine. `begins` is called when `signal` says nothing any more. */
+export async function shutDown(
+  live: LiveMachine,
+  { force = false, signal, onProgress = () => undefined, wasPaused, limitMs }: Stop,
+  begins: () => void,
+): Promise<void> {
+  callListener(onProgress, { stage: force ? 'kill' : 'shutdown' })
+  checkAborted(signal, 'The stop of the box')
+  begins()
+  try {
+    if (!force) await within(limitMs, 'The guest', askGuest(live, wasPaused))
+  } catch (error) {
+    // A guest that does not shut down is ended below, as one whose power is cut; its flushed data is safe.
+    if (!isBoxLiteError(error)) throw error
+  }
+  if (live.exit !== null) return
+  if (!force) callListener(onProgress, { stage: 'kill' })
+  await live.machine.kill()
+}
+
+async function askGuest(live: LiveMachine, wasPaused: boolean): Promise<void> {
   if (wasPaused) await live.machine.resume()
   const agent = await live.agent()
   try {

@@ -163,5 +163,12 @@ export class LatchLocks implements LockService {
 }
 
 function latchName(scope: Exclude<LockScope, { kind: 'home' }>): string {
-  return scope.kind === 'box' ? `box ${scope.id}` : `name ${scope.name}`
+  switch (scope.kind) {
+    case 'box':
+      return `box ${scope.id}`
+    case 'port':
+      return `port ${scope.id} ${scope.port}`
+    case 'name':
+      return `name ${scope.name}`
+  }
 }

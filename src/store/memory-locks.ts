@@ -59,6 +59,8 @@ function lockKey(scope: LockScope): string {
   switch (scope.kind) {
     case 'box':
       return `box ${scope.id}`
+    case 'port':
+      return `port ${scope.id} ${scope.port}`
     case 'name':
       return `name ${scope.name}`
     case 'home':

@@ -12,6 +12,8 @@ export interface ModelGuest {
   entropyBytes: number
   frozen: number
   thawed: number
+  /** Does it now, or when its processor, which stands still, goes on. */
+  whenAwake(work: () => void): void
   /** Reads and writes the text at the disk's place for it. */
   get(): Promise<string>
   put(text: string): Promise<void>
@@ -40,7 +42,8 @@ export function connectAgent(guest: ModelGuest, faults: AgentFaults): { channel:
   const agent = new ModelAgent(guest, faults, (chunk) => (receiver === null ? early.push(chunk) : receiver(chunk)))
   const channel: ByteChannel = {
     async write(chunk) {
-      agent.receive(chunk.slice())
+      const copy = chunk.slice()
+      guest.whenAwake(() => agent.receive(copy))
     },
     receive(given) {
       receiver = given

@@ -22,14 +22,34 @@ export class ModelMachines {
   readonly failing = new Map<ModelCall, BoxLiteError>()
   agent: AgentFaults = {}
   calls: ModelCall[] = []
+  readonly #hanging = new Set<ModelCall>()
+  readonly #next = new Map<ModelCall, () => void>()
   #count = 0
 
   newNonce(engine: EngineName): string {
-    return `${engine}-${(++this.#count).toString().padStart(8, '0')}`
+    return `${engine}-${engine === 'qemu' ? 'tcg' : 'jit'}-${(++this.#count).toString().padStart(8, '0')}`
+  }
+
+  /** Calls `then`, once, when `call` is made, before it is done. */
+  on(call: ModelCall, then: () => void): void {
+    this.#next.set(call, then)
+  }
+
+  /** The next `call` never comes to its end, as one does not whose process is gone. */
+  hang(call: ModelCall): void {
+    this.#hanging.add(call)
+  }
+
+  async reach(call: ModelCall): Promise<void> {
+    this.call(call)
+    if (this.#hanging.delete(call)) await new Promise<never>(() => undefined)
   }
 
   call(name: ModelCall): void {
     this.calls.push(name)
+    const then = this.#next.get(name)
+    this.#next.delete(name)
+    then?.()
     const error = this.failing.get(name)
     if (error !== undefined) throw error
   }
@@ -85,6 +105,16 @@ export class ModelEngine implements Engine {
     return machine ?? null
   }
 
+  async lives(identity: MachineRecord): Promise<boolean> {
+    this.#machines.call('lives')
+    return this.#machines.alive.has(identity.nonce)
+  }
+
+  async visit(_boxId: string, store: Store, identity: MachineRecord, port: number): Promise<ByteChannel | null> {
+    this.#machines.call('visit')
+    return this.#machines.alive.get(identity.nonce)?.connect(port, store) ?? null
+  }
+
   async end(_boxId: string, _store: Store, identity: MachineRecord): Promise<void> {
     this.#machines.call('end')
     const machine = this.#machines.alive.get(identity.nonce)
@@ -108,8 +138,10 @@ export class ModelMachine implements Machine {
   #open = ''
   #file: LayerFile | null = null
   #chain: OpenChain | null = null
-  #hangUp: (() => void) | null = null
+  /** Who is at each port, and by which process's store. */
+  readonly #connected = new Map<number, { readonly by: Store; readonly hangUp: () => void }>()
   #sessions = 0
+  readonly #asleep: (() => void)[] = []
 
   constructor(machines: ModelMachines, engine: EngineName, identity: MachineRecord, store: Store, spec: MachineSpec) {
     this.#machines = machines
@@ -125,6 +157,7 @@ export class ModelMachine implements Machine {
       entropyBytes: 0,
       frozen: 0,
       thawed: 0,
+      whenAwake: (work) => void (this.state === 'paused' ? this.#asleep.push(work) : work()),
       get: () => this.#get(),
       put: (text) => this.#put(text),
       end: (reason) => this.finish(reason, reason === 'crashed' ? 'the model crashed' : 'the guest powered off'),
@@ -160,15 +193,31 @@ export class ModelMachine implements Machine {
   }
 
   hangUp(): void {
-    this.#hangUp?.()
-    this.#hangUp = null
+    for (const { hangUp } of this.#connected.values()) hangUp()
+  }
+
+  /** The process of this store is gone. */
+  lose(store: Store): void {
+    for (const { by, hangUp } of this.#connected.values()) if (by === store) hangUp()
+  }
+
+  /** How many speak with the agent now. */
+  get sessions(): number {
+    return this.#connected.size
   }
 
   async openAgent(): Promise<{ channel: ByteChannel; fresh: boolean }> {
     this.#machines.call('openAgent')
+    return { channel: this.connect(0, this.#store), fresh: this.#sessions++ === 0 }
+  }
+
+  /** A port has room for one; a second would wait without a word. */
+  connect(port: number, by: Store): ByteChannel {
+    if (this.#connected.has(port)) throw new Error(`port ${port} has somebody already`)
     const { channel, hangUp } = connectAgent(this.guest, this.#machines.agent)
-    this.#hangUp = hangUp
-    return { channel, fresh: this.#sessions++ === 0 }
+    this.#connected.set(port, { by, hangUp })
+    void channel.closed.then(() => this.#connected.delete(port))
+    return channel
   }
 
   async *console(): AsyncGenerator<Uint8Array> {
@@ -183,10 +232,11 @@ export class ModelMachine implements Machine {
   async resume(): Promise<void> {
     this.#machines.call('resume')
     this.state = 'running'
+    for (const work of this.#asleep.splice(0)) work()
   }
 
   async drain(): Promise<void> {
-    this.#machines.call('drain')
+    await this.#machines.reach('drain')
   }
 
   async flush(): Promise<void> {
@@ -195,7 +245,7 @@ export class ModelMachine implements Machine {
   }
 
   async switchTo(layer: string): Promise<void> {
-    this.#machines.call('switchTo')
+    await this.#machines.reach('switchTo')
     if (this.state !== 'paused') throw new Error('a machine is switched while it is paused')
     await this.openDisk(layer)
   }
@@ -213,7 +263,7 @@ export class ModelMachine implements Machine {
 
   async release(): Promise<void> {
     this.#machines.call('release')
-    this.hangUp()
+    this.#connected.get(0)?.hangUp()
   }
 
   async #get(): Promise<string> {

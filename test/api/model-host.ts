@@ -48,6 +48,9 @@ export class ModelWorld {
     randomBytes: (length) => new Uint8Array(length).fill(++this.#ids % 256),
     nowMs: () => this.nowMs++,
     engines: this.engines,
+    async *readConsole() {
+      yield new TextEncoder().encode('model: kept\n')
+    },
     findGuest: () => (this.guest === null ? Promise.reject(new BoxLiteError('engine_unavailable', 'There is no guest')) : this.guest()),
   }
 
@@ -63,6 +66,13 @@ export class ModelWorld {
   /** A process opens the home. */
   open(options: OpenOptions = {}): Promise<BoxLite> {
     return BoxLite.open(this.host, options)
+  }
+
+  /** One process is gone, by the order in which they were opened. What is detached goes on. */
+  async killOne(index: number): Promise<void> {
+    const store = this.#stores[index]!
+    await store.close()
+    for (const machine of this.machines.alive.values()) machine.lose(store)
   }
 
   /** The processes are gone, as SIGKILL ends them: nothing of theirs is closed but by the kernel. */

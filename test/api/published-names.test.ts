@@ -82,7 +82,7 @@ const box: Gives<Ours.Box, Published.PublishedBox> = {
   cloneBox: 'absent',
   export: 'differs',
   start: 'same',
-  stop: 'same',
+  stop: 'differs',
   metrics: 'differs',
   copyIn: 'absent',
   copyOut: 'absent',

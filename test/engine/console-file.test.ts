@@ -1,9 +1,9 @@
 // The console's log on the disk: what was said is in it, and it stays small.
-import { mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CONSOLE_FILE, ConsoleFile, earlierConsole } from '../../hosts/node/qemu/console-file.ts'
+import { CONSOLE_FILE, ConsoleFile, earlierConsole, readConsoleFile, type ConsoleMark } from '../../hosts/node/qemu/console-file.ts'
 import { makeRunDirectory } from '../../hosts/node/qemu/run-directory.ts'
 
 const LIMIT_BYTES = 1024 * 1024
@@ -65,14 +65,44 @@ describe("the console's file", () => {
   })
 
   it('gives a next owner its end, however long somebody made it', async () => {
-    expect(await earlierConsole(directory)).toBeNull()
+    expect(await earlierConsole(directory)).toHaveLength(0)
     const path = join(directory, CONSOLE_FILE)
     await writeFile(path, '')
     await truncate(path, 2 ** 40)
     await writeFile(path, 'the end', { flag: 'a' })
     const bytes = await earlierConsole(directory)
     expect(bytes).toHaveLength(LIMIT_BYTES)
-    expect(Buffer.from(bytes!).toString('latin1')).toMatch(/\0the end$/)
+    expect(Buffer.from(bytes).toString('latin1')).toMatch(/\0the end$/)
+  })
+
+  it('gives those who follow it what was added, and a new file from its beginning', async () => {
+    const file = new ConsoleFile(directory)
+    const said = async (text: string): Promise<void> => {
+      file.append(Buffer.from(text))
+      await file.settled()
+    }
+    let mark: ConsoleMark | null = null
+    const next = async (): Promise<string> => {
+      const read = await readConsoleFile(directory, mark)
+      mark = read.mark
+      return Buffer.from(read.bytes).toString('latin1')
+    }
+    expect(await next()).toBe('')
+    await said('one')
+    expect([await next(), await next()]).toEqual(['one', ''])
+    await said('two')
+    expect(await next()).toBe('two')
+    await said('x'.repeat(LIMIT_BYTES))
+    await said('three')
+    expect(await next()).toBe('three')
+  })
+
+  it('is in a directory that is the user\'s alone', async (context) => {
+    if (process.platform === 'win32') return context.skip('Windows has no such modes')
+    const run = join(directory, 'run', 'box')
+    await mkdir(run, { recursive: true, mode: 0o755 })
+    await makeRunDirectory(run)
+    for (const path of [run, join(run, '..')]) expect((await stat(path)).mode & 0o777).toBe(0o700)
   })
 
   it('is gone when the next machine of the box begins', async () => {

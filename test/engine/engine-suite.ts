@@ -1,7 +1,7 @@
 // What every engine promises, written once and run on each: the part that needs no agent in its guest. The guest is
 // disk-guest.S, which writes its disk and tells of it.
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Engine, GuestFiles, Machine, MachineSpec } from '../../src/engine.ts'
+import { VISITOR_PORTS, type ByteChannel, type Engine, type GuestFiles, type Machine, type MachineSpec } from '../../src/engine.ts'
 import { isBoxLiteError } from '../../src/error.ts'
 import { errorCode } from '../error-code.ts'
 import { sameBytes } from '../same-bytes.ts'
@@ -204,6 +204,31 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       expect(again.fresh).toBe(false)
       await machine.kill()
       await again.channel.closed
+    })
+
+    check('has a port for each who comes to a detached machine, beside its owner, and tells that it lives', async ({ engine, guest }) => {
+      const place = await home()
+      const { detach } = (await engine.probe()).capabilities
+      const machine = await start(engine, place.spec([await place.overlay(place.base), place.base], guest, { detach }))
+      const visit = (port: number): Promise<ByteChannel | null> => engine.visit(place.boxId, place.store, machine.identity, port)
+      const other = { ...machine.identity, nonce: `${machine.identity.nonce}0`, startTime: '1' }
+      expect([await engine.lives(machine.identity), await engine.lives(other)]).toEqual([true, false])
+      if (detach) {
+        const owner = (await machine.openAgent()).channel
+        const channels = await Promise.all(Array.from({ length: VISITOR_PORTS }, (_, index) => visit(index + 1)))
+        for (const channel of channels) await channel!.write(new Uint8Array(16))
+        expect(await engine.visit(place.boxId, place.store, other, 1)).toBeNull()
+        await channels[0]!.close()
+        // What others do at their ports ends nothing at this one; the end of the machine ends them all.
+        await owner.write(new Uint8Array(16))
+        await machine.kill()
+        await Promise.all([...channels, owner].map((channel) => channel!.closed))
+        expect(await visit(2)).toBeNull()
+      } else {
+        expect(await errorCode(visit(1))).toBe('unsupported')
+        await machine.kill()
+      }
+      expect(await engine.lives(machine.identity)).toBe(false)
     })
 
     check('leaves a detached machine to whoever comes next, or refuses to detach one', async ({ engine, guest }) => {

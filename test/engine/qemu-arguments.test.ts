@@ -19,6 +19,7 @@ const options = {
   commandLine: 'console=ttyS0 quiet',
   disk: [top, base],
   socketDirectory: '../run/b',
+  agentPorts: 1,
 }
 
 const traits = (more: Partial<QemuTraits>): QemuTraits => ({
@@ -44,8 +45,8 @@ const machine = [
     `"file":{"driver":"file","node-name":"f${topNode}","filename":"${top}"}}`,
   ...['-device', `virtio-blk-pci,id=disk0,drive=${topNode},werror=report,rerror=report`],
   ...['-device', 'virtio-serial-pci,max_ports=2'],
-  ...['-chardev', 'socket,id=agent,path=../run/b/agent.sock,server=on,wait=off'],
-  ...['-device', 'virtserialport,nr=1,chardev=agent,name=org.boxlite.agent.0'],
+  ...['-chardev', 'socket,id=agent0,path=../run/b/agent.0.sock,server=on,wait=off'],
+  ...['-device', 'virtserialport,nr=1,chardev=agent0,name=org.boxlite.agent.0'],
   ...['-object', 'rng-builtin,id=entropy', '-device', 'virtio-rng-pci,rng=entropy'],
 ]
 
@@ -69,6 +70,18 @@ describe("QEMU's command line", () => {
     const virt = ['-machine', 'virt-9.1,gic-version=3,dump-guest-core=off', '-accel', 'hvf', '-cpu', 'host']
     const host = traits({ architecture: 'arm64', accelerator: 'hvf', seccomp: false, version: { major: 9, minor: 1 } })
     expect(qemuArguments(host, options)).toEqual([...nothing, ...virt, ...machine])
+  })
+
+  it('gives a machine that others may come to a port for each of them', () => {
+    const args = qemuArguments(traits({}), { ...options, agentPorts: 4 })
+    const from = args.indexOf('virtio-serial-pci,max_ports=5')
+    expect(args.slice(from + 1, from + 17)).toEqual(
+      [0, 1, 2, 3].flatMap((port) => [
+        ...['-chardev', `socket,id=agent${port},path=../run/b/agent.${port}.sock,server=on,wait=off`],
+        ...['-device', `virtserialport,nr=${port + 1},chardev=agent${port},name=org.boxlite.agent.${port}`],
+      ]),
+    )
+    expect(args[from + 17]).toBe('-object')
   })
 
   it('gives the probe the same computer and the same sandbox', () => {

@@ -168,7 +168,7 @@ describe('the process of a machine', () => {
     await machine.release()
     await engine().end(place.boxId, place.store, machine.identity)
     await machine.exit
-    expect(await readdir(run)).toEqual(expect.arrayContaining(['qmp.sock', 'agent.sock', 'console.sock']))
+    expect(await readdir(run)).toEqual(expect.arrayContaining(['qmp.sock', 'agent.0.sock', 'console.sock']))
   })
 
   check('that was ended by somebody else is told as crashed, with the signal', async () => {

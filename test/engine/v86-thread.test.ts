@@ -99,7 +99,7 @@ describe('the thread of a machine', () => {
   it('is not taken from another program, and gone when that program is', async () => {
     const { place, disk } = await home()
     const { child, identity } = await owner(place, disk, false)
-    expect(identity).toMatchObject({ pid: child.process.pid, nonce: expect.stringMatching(/^v86-[0-9a-f]{32}$/), detached: false })
+    expect(identity).toMatchObject({ pid: child.process.pid, nonce: expect.stringMatching(/^v86-jit-[0-9a-f]{32}$/), detached: false })
     const find = (): Promise<Machine | null> => engine.find(place.boxId, place.store, identity)
     expect(await errorCode(find())).toBe('timeout')
     expect(await errorCode(engine.end(place.boxId, place.store, identity))).toBe('busy')

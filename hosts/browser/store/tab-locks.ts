@@ -24,6 +24,8 @@ export class TabLocks implements LockService {
         return this.request('home', { mode: scope.mode, ifAvailable: true })
       case 'name':
         return this.request(`name:${scope.name}`, { ifAvailable: true })
+      case 'port':
+        return this.request(`port:${scope.id}:${scope.port}`, { ifAvailable: true })
       case 'box':
         return this.takeBox(scope.id, { ifAvailable: true })
     }

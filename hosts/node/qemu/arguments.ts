@@ -3,7 +3,7 @@
 // QEMU starts in the directory of the layers, and all paths of the machine's own are relative to that: a home may be deep, and
 // the path of a socket ends at 107 bytes.
 
-import type { Accelerator } from '../../../src/engine.ts'
+import { agentPort, VISITOR_PORTS, type Accelerator } from '../../../src/engine.ts'
 import { chainNodes, nodeName } from './block-nodes.ts'
 
 /** The accelerators that QEMU has here. */
@@ -33,13 +33,16 @@ export interface QemuMachineOptions {
   readonly disk: readonly string[]
   /** The run directory, from that of the layers. */
   readonly socketDirectory: string
+  /** Ways to the agent, each a port of the serial bus; every one takes half a MiB of the guest's memory. */
+  readonly agentPorts: number
 }
 
-/** The sockets of a machine, in its run directory. */
-export const sockets = { qmp: 'qmp.sock', console: 'console.sock', agent: 'agent.sock' } as const
-
-/** The port on which the guest agent waits. */
-export const AGENT_PORT = 'org.boxlite.agent.0'
+/** The sockets of a machine, in its run directory: one for each way to the agent, by its port. */
+export const sockets = {
+  qmp: 'qmp.sock',
+  console: 'console.sock',
+  agents: Array.from({ length: 1 + VISITOR_PORTS }, (_, port) => `agent.${port}.sock`),
+} as const
 
 /** The device that has the disk, as `qom-get` finds it. */
 export const DISK_DEVICE = '/machine/peripheral/disk0'
@@ -55,13 +58,12 @@ export function qemuArguments(traits: QemuTraits, options: QemuMachineOptions): 
     ...['-S', '-name', options.name],
     ...['-smp', `${options.cpus}`, '-m', `${options.memoryMib}`],
     ...['-kernel', options.kernel, '-initrd', options.initrd, '-append', options.commandLine],
-    ...[...chardev('qmp', options), '-mon', 'chardev=qmp,mode=control'],
-    ...[...chardev('console', options), '-serial', 'chardev:console'],
+    ...[...chardev('qmp', sockets.qmp, options), '-mon', 'chardev=qmp,mode=control'],
+    ...[...chardev('console', sockets.console, options), '-serial', 'chardev:console'],
     ...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]),
     // A failed write is the guest's to handle: by default a full host would stop the machine, and no one would hear of it.
     ...['-device', `virtio-blk-pci,id=disk0,drive=${nodeName(options.disk[0]!)},werror=report,rerror=report`],
-    ...['-device', 'virtio-serial-pci,max_ports=2'],
-    ...[...chardev('agent', options), '-device', `virtserialport,nr=1,chardev=agent,name=${AGENT_PORT}`],
+    ...agentArguments(options),
     ...['-object', 'rng-builtin,id=entropy', '-device', 'virtio-rng-pci,rng=entropy'],
   ]
 }
@@ -91,6 +93,15 @@ function accelerator(name: QemuAccelerator): string {
   return name === 'tcg' ? `tcg,thread=multi,tb-size=${TRANSLATED_CODE_MIB}` : name
 }
 
-function chardev(name: keyof typeof sockets, { socketDirectory }: QemuMachineOptions): string[] {
-  return ['-chardev', `socket,id=${name},path=${socketDirectory}/${sockets[name]},server=on,wait=off`]
+// The bus keeps its own port 0 for a console.
+function agentArguments(options: QemuMachineOptions): string[] {
+  const ports = sockets.agents.slice(0, options.agentPorts).flatMap((socket, port) => {
+    const device = `virtserialport,nr=${port + 1},chardev=agent${port},name=${agentPort(port)}`
+    return [...chardev(`agent${port}`, socket, options), '-device', device]
+  })
+  return ['-device', `virtio-serial-pci,max_ports=${options.agentPorts + 1}`, ...ports]
+}
+
+function chardev(id: string, socket: string, { socketDirectory }: QemuMachineOptions): string[] {
+  return ['-chardev', `socket,id=${id},path=${socketDirectory}/${socket},server=on,wait=off`]
 }

@@ -21,24 +21,39 @@ export const CONSOLE_FILES = [CONSOLE_FILE, OLDER_FILE] as const
 const { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
 const GUARD = O_NOFOLLOW | O_NONBLOCK
 
-/** The last of what earlier owners of a machine heard from its console; null where nobody heard anything. */
-export async function earlierConsole(directory: string): Promise<Uint8Array | null> {
+/** How far a file was read, and which file that was. */
+export interface ConsoleMark {
+  readonly file: number
+  readonly offset: number
+}
+
+/** The last of what earlier owners of a machine heard from its console; nothing where nobody heard anything. */
+export async function earlierConsole(directory: string): Promise<Uint8Array> {
+  return (await readConsoleFile(directory, null)).bytes
+}
+
+/** What was written down since `mark`, or what is kept. Of a file that has become the older one meanwhile the rest is passed over. */
+export async function readConsoleFile(
+  directory: string,
+  mark: ConsoleMark | null,
+): Promise<{ readonly bytes: Uint8Array; readonly mark: ConsoleMark | null }> {
   const path = join(directory, CONSOLE_FILE)
   try {
-    return await fileCall('read', path, readEnd(path))
+    return await fileCall('read', path, readSince(path, mark))
   } catch (error) {
-    if (isBoxLiteError(error, 'not_found')) return null
+    if (isBoxLiteError(error, 'not_found')) return { bytes: new Uint8Array(), mark }
     throw error
   }
 }
 
-async function readEnd(path: string): Promise<Uint8Array> {
+async function readSince(path: string, mark: ConsoleMark | null): Promise<{ bytes: Uint8Array; mark: ConsoleMark }> {
   const handle = await open(path, O_RDONLY | GUARD)
   try {
-    const { size } = await handle.stat()
-    const bytes = new Uint8Array(Math.min(size, LIMIT_BYTES))
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, size - bytes.length)
-    return bytes.subarray(0, bytesRead)
+    const { size, ino: file } = await handle.stat()
+    const from = Math.max(mark?.file === file ? mark.offset : 0, size - LIMIT_BYTES)
+    const bytes = new Uint8Array(Math.max(0, size - from))
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, from)
+    return { bytes: bytes.subarray(0, bytesRead), mark: { file, offset: from + bytesRead } }
   } finally {
     await handle.close()
   }

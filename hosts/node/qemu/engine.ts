@@ -6,18 +6,29 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readImageInfo } from '../../../src/disk/info.ts'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
-import type { Engine, EngineCapabilities, EngineStatus, Machine, MachineSpec, PreparedMachine } from '../../../src/engine.ts'
+import {
+  VISITOR_PORTS,
+  type ByteChannel,
+  type Engine,
+  type EngineCapabilities,
+  type EngineStatus,
+  type Machine,
+  type MachineSpec,
+  type PreparedMachine,
+} from '../../../src/engine.ts'
 import type { Store } from '../../../src/host.ts'
 import type { MachineRecord } from '../../../src/operation/record.ts'
 import { fileCall } from '../file-call.ts'
 import { isAlive } from '../process-identity.ts'
 import { qemuArguments, sockets, type QemuAccelerator, type QemuTraits } from './arguments.ts'
 import { earlierConsole } from './console-file.ts'
+import { keepConsole } from './keep-console.ts'
 import { QemuMachine } from './machine.ts'
 import { endProcess, foreignProcess, type MachineProcess } from './machine-process.ts'
 import { cacheDirectory } from './probe-cache.ts'
 import { Qmp, type QmpEvent } from './qmp.ts'
 import { connectTo, makeRunDirectory, placesOf, type Places } from './run-directory.ts'
+import { SocketChannel } from './socket-channel.ts'
 import { protectionsOf, survey, type Survey } from './survey.ts'
 import { WaitingProcess, type Launch } from './waiting-process.ts'
 
@@ -36,6 +47,8 @@ export interface QemuEngineOptions {
 const START_TIMEOUT_MS = 60_000
 // A machine that does not answer is ended by recovery: a busy host has to be given time.
 const ATTACH_TIMEOUT_MS = 15_000
+// A machine that was launched a moment ago does not listen yet; whoever comes to it asks again.
+const VISIT_TIMEOUT_MS = 1_000
 const LOOK_EVERY_MS = 5
 
 // Beside the guest's memory: QEMU's code and heap, translated code, the stacks of its threads.
@@ -84,7 +97,10 @@ export class QemuEngine implements Engine {
     const nonce = `qemu-${traits.accelerator}-${randomBytes(16).toString('hex')}`
     const { cpus, memoryMib, guest, disk, detach } = spec
     const { kernel, initrd, commandLine } = guest
-    const args = qemuArguments(traits, { name: nonce, cpus, memoryMib, kernel, initrd, commandLine, disk, socketDirectory: places.runFromLayers })
+    const socketDirectory = places.runFromLayers
+    // A machine that ends with its owner is nobody else's to come to.
+    const agentPorts = detach ? 1 + VISITOR_PORTS : 1
+    const args = qemuArguments(traits, { name: nonce, cpus, memoryMib, kernel, initrd, commandLine, disk, socketDirectory, agentPorts })
     await makeRunDirectory(places.run)
     const process = await WaitingProcess.start({
       program: found.program,
@@ -136,12 +152,36 @@ export class QemuEngine implements Engine {
       })
       hear = (event) => machine.heard(event)
       for (const event of early) machine.heard(event)
-      await machine.openConsole((await earlierConsole(directory)) ?? new Uint8Array())
+      await machine.openConsole(await earlierConsole(directory))
       return machine
     } catch (error) {
       qmp.close()
       if (!(await isAlive(identity))) return null
       throw isBoxLiteError(error, 'timeout') ? error : silent(identity, error)
+    }
+  }
+
+  lives(identity: MachineRecord): Promise<boolean> {
+    return isAlive(identity)
+  }
+
+  async visit(boxId: string, store: Store, identity: MachineRecord, port: number): Promise<ByteChannel | null> {
+    const { run: directory } = await placesOf(store, boxId)
+    const deadline = performance.now() + VISIT_TIMEOUT_MS
+    for (;;) {
+      const socket = await connectTo(directory, sockets.agents[port]!)
+      // Looked at when it is connected: the next machine of the box is made when this one is gone, so the socket is its own.
+      if (!(await isAlive(identity))) {
+        socket?.destroy()
+        return null
+      }
+      if (socket !== null) {
+        const channel = new SocketChannel(socket)
+        await keepConsole(directory, channel.closed)
+        return channel
+      }
+      if (performance.now() > deadline) throw silent(identity, null)
+      await pause(LOOK_EVERY_MS)
     }
   }
 

@@ -1,7 +1,7 @@
 // Where a running machine has its sockets and its console's log: `run/<boxId>/` in the home. Nothing in it is needed to
 // recover a box.
 
-import { mkdir, open, stat, unlink } from 'node:fs/promises'
+import { chmod, mkdir, open, stat, unlink } from 'node:fs/promises'
 import { createConnection, type Socket } from 'node:net'
 import { isAbsolute, join } from 'node:path'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
@@ -41,6 +41,8 @@ export async function makeRunDirectory(path: string): Promise<void> {
       await fileCall('make', directory, mkdir(directory, { mode: 0o700 }))
     } catch (error) {
       if (!isBoxLiteError(error, 'already_exists')) throw error
+      // Whoever can reach a socket of a machine can do with it what its owner can.
+      await fileCall('change', directory, chmod(directory, 0o700))
     }
   }
   await removeSockets(path)
@@ -49,7 +51,7 @@ export async function makeRunDirectory(path: string): Promise<void> {
 
 /** Removes the sockets of a machine that has ended. */
 export function removeSockets(path: string): Promise<void> {
-  return removeAll(path, Object.values(sockets))
+  return removeAll(path, [sockets.qmp, sockets.console, ...sockets.agents])
 }
 
 async function removeAll(path: string, names: readonly string[]): Promise<void> {
@@ -62,7 +64,7 @@ async function removeAll(path: string, names: readonly string[]): Promise<void> 
   }
 }
 
-/** Connects to a socket of a run directory, however long its path is; null while nobody listens there. */
+/** Connects to a socket of a run directory, however long its path is; null while nobody listens there, or too many want to be heard. */
 export async function connectTo(directory: string, name: string): Promise<Socket | null> {
   const path = join(directory, name)
   if (Buffer.byteLength(path) <= SOCKET_PATH_LIMIT_BYTES) return connect(path, path)
@@ -80,12 +82,14 @@ export async function connectTo(directory: string, name: string): Promise<Socket
   }
 }
 
-// ENOENT: not made yet. ECONNREFUSED: nobody listens yet, or no longer.
+// ENOENT: not made yet. ECONNREFUSED: nobody listens yet, or no longer. EAGAIN: QEMU speaks to one, and the queue behind it is full.
+const nobody: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN'])
+
 function connect(address: string, path: string): Promise<Socket | null> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path: address })
     const failed = (error: NodeJS.ErrnoException): void => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(null)
+      if (nobody.has(error.code)) resolve(null)
       else reject(fileError(error.code ?? 'EIO', 'call', path, error))
     }
     socket.once('error', failed)

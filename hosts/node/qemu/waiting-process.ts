@@ -84,8 +84,8 @@ export class WaitingProcess implements MachineProcess {
 }
 
 function script(launch: Launch, watched: boolean): string {
-  // No core files: they would be as large as the guest's memory, and hold it. A limit that is lower already stays.
-  const limits = `ulimit -c 0; ulimit -n ${OPEN_FILES} 2>/dev/null; ulimit -v ${Math.ceil(launch.addressSpaceBytes / 1024)} 2>/dev/null`
+  // No core files: they would be as large as the guest's memory, and hold it. A limit that is lower already stays. Sockets are the user's.
+  const limits = `umask 077; ulimit -c 0; ulimit -n ${OPEN_FILES} 2>/dev/null; ulimit -v ${Math.ceil(launch.addressSpaceBytes / 1024)} 2>/dev/null`
   if (!watched) return `${limits}; read -r go || exit 125; exec "$@" </dev/null`
   const watch = `(exec </dev/null >/dev/null 2>&1; read -r end <&${EXTRA_DESCRIPTOR} || kill -9 $$) &`
   return `${limits}; read -r go || exit 125; ${watch} exec "$@" </dev/null ${EXTRA_DESCRIPTOR}<&-`
