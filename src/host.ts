@@ -55,6 +55,8 @@ export interface LayerFile {
   /** Makes every write before it durable. After a failed sync the file's content is unknown; it is never retried. */
   sync(): Promise<void>
   close(): Promise<void>
+  /** Sees to it that no write after it is durable before every write before it is. Absent where that takes a `sync`. */
+  order?(): Promise<void>
   /**
    * Frees the space of a range, which reads as zeros after; the length stays. Absent where the host cannot.
    */

@@ -210,8 +210,9 @@ export class DiskWriter {
   async #flush(): Promise<void> {
     if (!this.#changed) return
     await this.#writePhase(FlushPhase.REFBLOCKS)
-    await this.#sync()
-    for (const phase of [FlushPhase.REFTABLE, FlushPhase.MAPPING]) if (await this.#writePhase(phase)) await this.#sync()
+    await this.#order()
+    for (const phase of [FlushPhase.REFTABLE, FlushPhase.MAPPING]) if (await this.#writePhase(phase)) await this.#order()
+    if (this.#file.order !== undefined) await this.#sync()
     this.#changed = false
     await this.#release()
   }
@@ -258,6 +259,11 @@ export class DiskWriter {
   async #put(bytes: Uint8Array, offset: number): Promise<void> {
     this.#changed = true
     await this.#poisoning(() => this.#file.write(bytes, offset))
+  }
+
+  /** What is written after becomes durable no sooner than what was written before. */
+  async #order(): Promise<void> {
+    await this.#poisoning(() => this.#file.order?.() ?? this.#file.sync())
   }
 
   async #sync(): Promise<void> {

@@ -39,6 +39,11 @@ export class BrowserFile implements LayerFile {
     await this.#opened().sync()
   }
 
+  /** Writes need none: they go to the database all at once. */
+  async order(): Promise<void> {
+    this.#opened()
+  }
+
   async close(): Promise<void> {
     const letGo = this.#letGo
     this.#letGo = null

@@ -16,6 +16,7 @@ export class BrowserStore implements Store {
   readonly #database: Database
   readonly #locks: TabLocks
   readonly #files: LayerFiles
+  readonly #sweeping: Promise<void>
 
   /** When the home was made that had this name before and was deleted since the last visit; null: none was. */
   readonly lost: Date | null
@@ -27,6 +28,8 @@ export class BrowserStore implements Store {
     this.#database = database
     this.#locks = new TabLocks(database)
     this.#files = new LayerFiles(database, this.#locks)
+    // What cannot be removed now is in nobody's way; the next one who opens the home tries again.
+    this.#sweeping = this.#files.sweep().catch(() => undefined)
   }
 
   lock(scope: LockScope): Promise<Held | null> {
@@ -103,7 +106,8 @@ export class BrowserStore implements Store {
 
   async close(): Promise<void> {
     this.#answers()
-    await this.#files.close()
+    this.#files.close()
+    await this.#sweeping
     await this.#locks.close()
     await this.#database.close()
   }

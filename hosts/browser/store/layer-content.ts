@@ -3,11 +3,11 @@
 // Writes stay in memory until a sync, or until there are many. They go to the database all at once, in one transaction: so
 // what the database holds is always what the file was at some moment, and writes need no order among themselves.
 
-import { BlockIndex, type BlockParts } from './block-index.ts'
+import { BlockIndex } from './block-index.ts'
 import type { Database, Fence } from './database.ts'
 import type { PageCache } from './page-cache.ts'
-import { readBlock } from './read-block.ts'
-import { BLOCK_BYTES, BLOCK_PAGES, PAGE_BYTES, type LayerRow } from './schema.ts'
+import { holds, PageReader } from './page-reader.ts'
+import { BLOCK_BYTES, BLOCK_PAGES, PAGE_BYTES, type LayerRow, type WritableTable } from './schema.ts'
 import { writePages } from './write-pages.ts'
 
 /** So many changed pages are written without waiting for a sync: 4 MiB. Writers wait at twice as many. */
@@ -22,9 +22,10 @@ export class LayerContent {
   readonly #database: Database
   readonly #cache: PageCache
   readonly #index: BlockIndex
+  readonly #reader: PageReader
+  /** Not synced yet. */
   #isNew: boolean
-  /** Whether the row is other than the database has it. */
-  #isRowChanged: boolean
+  #isLengthChanged = false
   #changed = new Set<number>()
   #flight: Promise<void> | null = null
   #failure: { readonly error: unknown } | null = null
@@ -37,8 +38,8 @@ export class LayerContent {
     this.name = row.name ?? ''
     this.#lengthBytes = row.lengthBytes
     this.#isNew = row.state === 'new'
-    this.#isRowChanged = this.#isNew
     this.#index = new BlockIndex(database, file, isEmpty)
+    this.#reader = new PageReader(database, cache, this.#index, file, this.name)
   }
 
   get lengthBytes(): number {
@@ -47,10 +48,17 @@ export class LayerContent {
 
   async read(target: Uint8Array, offset: number): Promise<number> {
     const length = Math.max(0, Math.min(target.length, this.#lengthBytes - offset))
+    if (length === 0) return 0
+    // Who reads on from where he was is likely to go on.
     const isSequential = offset === this.#lastReadEnd
     this.#lastReadEnd = offset + length
+    const [first, last] = [pageAt(offset), pageAt(offset + length - 1)]
+    const next = blockOf(last) + 1
+    if (isSequential && next * BLOCK_BYTES < this.#lengthBytes) this.#reader.readAhead(next)
+    await this.#reader.fetch(first, isSequential ? next * BLOCK_PAGES - 1 : last)
     for (const part of pagesOf(offset, length)) {
-      const bytes = await this.#page(part.page, isSequential)
+      const cached = this.#cache.get(this.file, part.page)
+      const bytes = cached === undefined ? await this.#reader.page(part.page) : cached.bytes
       const into = target.subarray(part.at, part.at + part.length)
       if (bytes === null) into.fill(0)
       else into.set(bytes.subarray(part.start, part.start + part.length))
@@ -62,7 +70,7 @@ export class LayerContent {
     this.#check()
     for (const part of pagesOf(offset, source.length)) {
       // Known before it changes, so that a flush need not wait for anything.
-      await this.#index.parts(blockOf(part.page))
+      if (this.#index.known(blockOf(part.page)) === undefined) await this.#index.parts(blockOf(part.page))
       const bytes = source.subarray(part.at, part.at + part.length)
       if (part.length === PAGE_BYTES) this.#change(part.page, bytes.slice())
       else await this.#writeInto(part.page, bytes, part.start)
@@ -84,15 +92,28 @@ export class LayerContent {
 
   /** Resolves when everything that was written before is durable. */
   async sync(): Promise<void> {
-    this.#check()
     while (this.#flight !== null) await this.#flight
     this.#check()
-    if (this.#changed.size > 0 || this.#isRowChanged) await this.#flush('kept')
+    if (this.#isChanged || this.#isNew) await this.#flush('kept')
   }
 
-  /** Lets go of memory; what was not synced is given up. */
-  drop(): void {
-    this.#cache.forget(this.file)
+  /** Hands what was written to the database, for whoever opens the file next, and lets go of memory. */
+  async close(): Promise<void> {
+    try {
+      while (this.#flight !== null) await this.#flight
+      // Whoever wrote or synced was told of a failure.
+      if (this.#failure === null && this.#isChanged) await this.#flush(this.#state)
+    } finally {
+      this.#cache.forget(this.file)
+    }
+  }
+
+  get #isChanged(): boolean {
+    return this.#changed.size > 0 || this.#isLengthChanged
+  }
+
+  get #state(): LayerRow['state'] {
+    return this.#isNew ? 'new' : 'kept'
   }
 
   #check(): void {
@@ -101,31 +122,11 @@ export class LayerContent {
 
   #setLength(length: number): void {
     this.#lengthBytes = length
-    this.#isRowChanged = true
-  }
-
-  async #page(page: number, isSequential: boolean): Promise<Uint8Array<ArrayBuffer> | null> {
-    for (;;) {
-      const found = this.#cache.get(this.file, page)
-      if (found !== undefined) return found.bytes
-      const parts = this.#index.known(blockOf(page)) ?? (await this.#index.parts(blockOf(page)))
-      if (!holds(parts, page)) return null
-      await this.#load(page, isSequential)
-    }
-  }
-
-  /** Brings a page into memory, and with it what is likely to be wanted next. */
-  async #load(page: number, isSequential: boolean): Promise<void> {
-    const first = page % BLOCK_PAGES
-    const last = isSequential ? BLOCK_PAGES - 1 : first
-    for (const [index, bytes] of await readBlock(this.#database, this.name, this.file, blockOf(page), first, last)) {
-      const at = blockOf(page) * BLOCK_PAGES + index
-      if (!this.#cache.has(this.file, at)) this.#cache.put(this.file, at, bytes)
-    }
+    this.#isLengthChanged = true
   }
 
   async #writeInto(page: number, source: Uint8Array, start: number): Promise<void> {
-    const before = await this.#page(page, false)
+    const before = await this.#reader.page(page)
     const bytes = this.#cache.get(this.file, page)?.bytes ?? before ?? new Uint8Array(PAGE_BYTES)
     bytes.set(source, start)
     this.#change(page, bytes)
@@ -147,7 +148,7 @@ export class LayerContent {
       const parts = await this.#index.parts(block)
       for (const part of pagesOf(at, end - at)) {
         const cached = this.#cache.get(this.file, part.page)
-        if (cached === undefined ? !holds(parts, part.page) : cached.bytes === null) continue
+        if (cached === undefined ? !holds(parts, part.page % BLOCK_PAGES) : cached.bytes === null) continue
         if (part.length === PAGE_BYTES) this.#change(part.page, null)
         else await this.#writeInto(part.page, new Uint8Array(part.length), part.start)
       }
@@ -160,7 +161,7 @@ export class LayerContent {
     this.#check()
     if (this.#changed.size < SPILL_PAGES) return
     // Whoever writes next, or syncs, is told where it fails.
-    this.#flush(this.#isNew ? 'new' : 'kept').catch(() => undefined)
+    this.#flush(this.#state).catch(() => undefined)
   }
 
   #flush(state: LayerRow['state']): Promise<void> {
@@ -180,9 +181,11 @@ export class LayerContent {
         // Taken in the step in which the requests are made: what is written now belongs to one moment.
         pages = this.#changed
         this.#changed = new Set()
-        this.#isNew = this.#isRowChanged = state === 'new'
+        const lengthBytes = this.#isLengthChanged || state !== this.#state ? this.#lengthBytes : null
+        this.#isLengthChanged = false
+        this.#isNew = state === 'new'
         await Promise.all([
-          transaction.objectStore('layers').put({ name: this.name, lengthBytes: this.#lengthBytes, state }, this.file),
+          lengthBytes !== null && noteLength(transaction.objectStore('layers'), this.file, lengthBytes, state),
           writePages(transaction.objectStore('chunks'), this.file, pages, this.#cache, this.#index),
         ])
       })
@@ -196,16 +199,19 @@ export class LayerContent {
   }
 }
 
-const blockOf = (page: number): number => Math.floor(page / BLOCK_PAGES)
-
-function holds(parts: BlockParts, page: number): boolean {
-  return parts.whole || parts.pages.has(page % BLOCK_PAGES)
+/** The row keeps its name, or stays without one, whatever happened to that since the file was opened. */
+async function noteLength(layers: WritableTable<'layers'>, file: number, lengthBytes: number, state: LayerRow['state']): Promise<void> {
+  const row = (await layers.get(file))!
+  await layers.put({ ...row, lengthBytes, state: row.state === 'gone' ? 'gone' : state }, file)
 }
+
+const pageAt = (offset: number): number => Math.floor(offset / PAGE_BYTES)
+const blockOf = (page: number): number => Math.floor(page / BLOCK_PAGES)
 
 /** Cuts a range at page boundaries: `at` counts from the range's start, `start` from the page's. */
 function* pagesOf(offset: number, length: number): Generator<{ page: number; start: number; at: number; length: number }> {
   for (let at = 0; at < length; ) {
-    const page = Math.floor((offset + at) / PAGE_BYTES)
+    const page = pageAt(offset + at)
     const start = offset + at - page * PAGE_BYTES
     const size = Math.min(PAGE_BYTES - start, length - at)
     yield { page, start, at, length: size }

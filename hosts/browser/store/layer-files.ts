@@ -9,7 +9,8 @@ import { BrowserFile } from './browser-file.ts'
 import type { Database, Fence } from './database.ts'
 import { LayerContent } from './layer-content.ts'
 import { PageCache } from './page-cache.ts'
-import { BLOCK_BYTES, type LayerRow, type Writing } from './schema.ts'
+import { readHead } from './read-head.ts'
+import { BLOCK_BYTES, type LayerRow, type ReadableTable, type WritableTable } from './schema.ts'
 import type { TabLock, TabLocks } from './tab-locks.ts'
 
 /** Blocks that are removed in one transaction. */
@@ -17,19 +18,29 @@ const REMOVED_BLOCKS = 64
 
 interface OpenContent {
   readonly content: LayerContent
+  /** Keeps the file's bytes. */
   readonly lock: TabLock
   handles: number
+  /** Under way since the last handle was closed. */
+  closing: Promise<void> | null
+}
+
+interface FoundLayer {
+  readonly file: number
+  readonly row: LayerRow
 }
 
 export class LayerFiles {
   readonly #database: Database
   readonly #locks: TabLocks
-  readonly #cache = new PageCache()
+  readonly #cache: PageCache
   readonly #open = new Map<number, OpenContent>()
+  #isClosed = false
 
-  constructor(database: Database, locks: TabLocks) {
+  constructor(database: Database, locks: TabLocks, cache: PageCache = new PageCache()) {
     this.#database = database
     this.#locks = locks
+    this.#cache = cache
   }
 
   async names(): Promise<string[]> {
@@ -44,20 +55,29 @@ export class LayerFiles {
       if ((await layers.index('name').getKey(name)) !== undefined) throw new BoxLiteError('already_exists', `The layer ${name} exists already`)
       return layers.add(row)
     })
-    return this.#handle(file, row, true, true, fences)
+    const open = (await this.#hold({ file, row }, true)) ?? absent(name)
+    return this.#handle(file, open, true, fences)
   }
 
   async open(name: string, mode: 'read' | 'write', fences: readonly Fence[]): Promise<LayerFile> {
     for (;;) {
-      const { file, row } = await this.#find(name)
-      const opened = await this.#handle(file, row, false, mode === 'write', fences)
-      // Between the look and the lock it may have been removed.
-      if (this.#open.get(file)!.handles > 1 || (await this.#find(name)).file === file) return opened
-      await opened.close()
+      const found = await this.#find(name)
+      let open = this.#open.get(found.file)
+      if (open !== undefined && open.closing !== null) await open.closing
+      else {
+        open ??= (await this.#hold(found, false)) ?? undefined
+        if (open !== undefined) return this.#handle(found.file, open, mode === 'write', fences)
+      }
     }
   }
 
   async readHead(name: string, lengthBytes: number): Promise<FileHead> {
+    const head = await this.#database.read(`open the layer ${name}`, ['layers', 'chunks'], async (transaction) => {
+      const { file, row } = (await findLayer(transaction.objectStore('layers'), name)) ?? absent(name)
+      // What is open here may have bytes that the database has not.
+      return this.#open.has(file) ? null : readHead(transaction.objectStore('chunks'), file, row.lengthBytes, lengthBytes)
+    })
+    if (head !== null) return head
     const file = await this.open(name, 'read', [])
     try {
       const bytes = new Uint8Array(lengthBytes)
@@ -70,63 +90,81 @@ export class LayerFiles {
   async publish(temporary: string, name: string): Promise<void> {
     const replaced = await this.#database.write(`publish the layer ${name}`, ['layers'], [], async (transaction) => {
       const layers = transaction.objectStore('layers')
-      const [file, old] = await Promise.all([layers.index('name').getKey(temporary), layers.index('name').getKey(name)])
-      if (file === undefined) throw noLayer(temporary)
-      const row = (await layers.get(file))!
-      if (old !== undefined) await markGone(transaction, old)
+      const [found, old] = await Promise.all([findLayer(layers, temporary), findLayer(layers, name)])
+      const { file, row } = found ?? absent(temporary)
+      if (old !== null) await markGone(layers, old)
       await layers.put({ ...row, name }, file)
-      return old
+      return old?.file
     })
     if (replaced !== undefined) await this.#sweep(replaced)
   }
 
   async remove(name: string): Promise<void> {
     const removed = await this.#database.write(`remove the layer ${name}`, ['layers'], [], async (transaction) => {
-      const file = await transaction.objectStore('layers').index('name').getKey(name)
-      if (file !== undefined) await markGone(transaction, file)
-      return file
+      const layers = transaction.objectStore('layers')
+      const found = await findLayer(layers, name)
+      if (found !== null) await markGone(layers, found)
+      return found?.file
     })
     if (removed !== undefined) await this.#sweep(removed)
   }
 
-  async close(): Promise<void> {
-    const open = [...this.#open.values()]
-    this.#open.clear()
-    for (const { lock } of open) await lock.release()
+  /** Removes what tabs that have ended since had open. */
+  async sweep(): Promise<void> {
+    const gone = await this.#database.read('list layers', ['layers'], async (transaction) => {
+      const layers = transaction.objectStore('layers')
+      const [files, rows] = await Promise.all([layers.getAllKeys(), layers.getAll()])
+      return files.filter((_, i) => rows[i]!.state === 'gone')
+    })
+    for (const file of gone) await this.#sweep(file)
   }
 
-  async #find(name: string): Promise<{ file: number; row: LayerRow }> {
-    return this.#database.read(`open the layer ${name}`, ['layers'], async (transaction) => {
-      const index = transaction.objectStore('layers').index('name')
-      const [file, row] = await Promise.all([index.getKey(name), index.get(name)])
-      if (file === undefined || row === undefined) throw noLayer(name)
-      return { file, row }
+  /** Ends what is being swept. */
+  close(): void {
+    this.#isClosed = true
+  }
+
+  async #find(name: string): Promise<FoundLayer> {
+    const found = await this.#database.read(`open the layer ${name}`, ['layers'], (transaction) => findLayer(transaction.objectStore('layers'), name))
+    return found ?? absent(name)
+  }
+
+  #row(file: number): Promise<LayerRow | undefined> {
+    return this.#database.read('look for a layer', ['layers'], (transaction) => transaction.objectStore('layers').get(file))
+  }
+
+  /** Keeps the bytes of a file from now on; null where it is gone already. */
+  async #hold({ file, row }: FoundLayer, isEmpty: boolean): Promise<OpenContent | null> {
+    const lock = await this.#locks.request(`file:${file}`, { mode: 'shared', ifAvailable: true })
+    if (lock === null) return null
+    // While the lock came, it may have been opened here, or removed elsewhere.
+    const other = this.#open.get(file)
+    const now = isEmpty || other !== undefined ? row : await this.#row(file)
+    const known = this.#open.get(file)
+    if (known !== undefined || now === undefined || now.state === 'gone') {
+      await lock.release()
+      return known?.closing === null ? known : null
+    }
+    const open: OpenContent = { content: new LayerContent(this.#database, this.#cache, file, now, isEmpty), lock, handles: 0, closing: null }
+    this.#open.set(file, open)
+    return open
+  }
+
+  #handle(file: number, open: OpenContent, writable: boolean, fences: readonly Fence[]): LayerFile {
+    if (writable) open.content.fences = fences
+    open.handles++
+    return new BrowserFile(open.content, writable, async () => {
+      if (--open.handles === 0) await (open.closing = this.#letGo(file, open))
     })
   }
 
-  async #handle(file: number, row: LayerRow, isEmpty: boolean, writable: boolean, fences: readonly Fence[]): Promise<LayerFile> {
-    let open = this.#open.get(file)
-    if (open === undefined) {
-      const lock = await this.#locks.request(`file:${file}`, { mode: 'shared', ifAvailable: true })
-      if (lock === null) throw noLayer(row.name ?? '')
-      open = this.#open.get(file)
-      if (open === undefined) {
-        open = { content: new LayerContent(this.#database, this.#cache, file, row, isEmpty), lock, handles: 0 }
-        this.#open.set(file, open)
-      } else await lock.release()
+  async #letGo(file: number, { content, lock }: OpenContent): Promise<void> {
+    try {
+      await content.close()
+    } finally {
+      this.#open.delete(file)
+      await lock.release()
     }
-    const { content } = open
-    if (writable) content.fences = fences
-    open.handles++
-    return new BrowserFile(content, writable, () => this.#letGo(file))
-  }
-
-  async #letGo(file: number): Promise<void> {
-    const open = this.#open.get(file)
-    if (open === undefined || --open.handles > 0) return
-    this.#open.delete(file)
-    open.content.drop()
-    await open.lock.release()
   }
 
   /** Removes a file that has lost its name, unless someone has it open: who opens the home next does it then. */
@@ -134,24 +172,36 @@ export class LayerFiles {
     const lock = await this.#locks.request(`file:${file}`, { ifAvailable: true })
     if (lock === null) return
     try {
-      const { lengthBytes } = (await this.#database.read('remove a layer', ['layers'], (transaction) => transaction.objectStore('layers').get(file)))!
-      for (let block = Math.ceil(lengthBytes / BLOCK_BYTES); block > 0; block -= REMOVED_BLOCKS) {
-        const range = IDBKeyRange.bound([file, Math.max(0, block - REMOVED_BLOCKS), 0], [file, Number.MAX_SAFE_INTEGER, 0])
-        await this.#database.write('remove a layer', ['chunks'], [], (transaction) => transaction.objectStore('chunks').delete(range))
+      const row = await this.#row(file)
+      for (let block = Math.max(1, Math.ceil((row?.lengthBytes ?? 0) / BLOCK_BYTES)); block > 0; block -= REMOVED_BLOCKS) {
+        if (this.#isClosed) return
+        await this.#removeFrom(file, Math.max(0, block - REMOVED_BLOCKS))
       }
-      await this.#database.write('remove a layer', ['layers'], [], (transaction) => transaction.objectStore('layers').delete(file))
     } finally {
       await lock.release()
     }
   }
+
+  /** Removes the chunks of a file from a block on; with the first of them the row. */
+  async #removeFrom(file: number, block: number): Promise<void> {
+    await this.#database.write('remove a layer', ['layers', 'chunks'], [], async (transaction) => {
+      const range = IDBKeyRange.bound([file, block, 0], [file, Number.MAX_SAFE_INTEGER, 0])
+      await transaction.objectStore('chunks').delete(range)
+      if (block === 0) await transaction.objectStore('layers').delete(file)
+    })
+  }
 }
 
-async function markGone(transaction: Writing, file: number): Promise<void> {
-  const layers = transaction.objectStore('layers')
-  const { lengthBytes } = (await layers.get(file))!
-  await layers.put({ lengthBytes, state: 'gone' }, file)
+async function findLayer(layers: ReadableTable<'layers'> | WritableTable<'layers'>, name: string): Promise<FoundLayer | null> {
+  const index = layers.index('name')
+  const [file, row] = await Promise.all([index.getKey(name), index.get(name)])
+  return file === undefined || row === undefined ? null : { file, row }
 }
 
-function noLayer(name: string): BoxLiteError {
-  return new BoxLiteError('not_found', `There is no layer ${name}`, { facts: { layer: name } })
+async function markGone(layers: WritableTable<'layers'>, { file, row }: FoundLayer): Promise<void> {
+  await layers.put({ lengthBytes: row.lengthBytes, state: 'gone' }, file)
+}
+
+function absent(name: string): never {
+  throw new BoxLiteError('not_found', `There is no layer ${name}`, { facts: { layer: name } })
 }

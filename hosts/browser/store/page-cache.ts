@@ -33,11 +33,11 @@ export class PageCache {
     return this.#pages.has(keyOf(file, page))
   }
 
-  /** Adds a page, and lets others go where there are too many. */
+  /** Lets others go where there are too many, and adds a page: it is there until the next one is added. */
   put(file: number, page: number, bytes: Page['bytes']): Page {
+    if (this.#pages.size >= this.#limit) this.#shrink()
     const added: Page = { bytes, pins: 0 }
     this.#pages.set(keyOf(file, page), added)
-    if (this.#pages.size > this.#limit) this.#shrink()
     return added
   }
 

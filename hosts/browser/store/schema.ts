@@ -1,6 +1,6 @@
 // What the database of a home holds; docs/format.md has the same in words.
 
-import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
+import type { DBSchema, IDBPDatabase, IDBPObjectStore, IDBPTransaction, StoreNames } from 'idb'
 
 /** The version of the database's layout. */
 export const DATABASE_VERSION = 1
@@ -47,6 +47,8 @@ export type Table = StoreNames<HomeSchema>
 export type Connection = IDBPDatabase<HomeSchema>
 export type Reading = IDBPTransaction<HomeSchema, Table[], 'readonly'>
 export type Writing = IDBPTransaction<HomeSchema, Table[], 'readwrite'>
+export type ReadableTable<Name extends Table> = IDBPObjectStore<HomeSchema, Table[], Name, 'readonly'>
+export type WritableTable<Name extends Table> = IDBPObjectStore<HomeSchema, Table[], Name, 'readwrite'>
 
 /** Makes the object stores of a new database. */
 export function makeTables(database: Connection): void {

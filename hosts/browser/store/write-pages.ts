@@ -1,9 +1,8 @@
 // Writes changed pages of a file: a block with many as one value, else page by page.
 
-import type { IDBPObjectStore } from 'idb'
 import type { BlockIndex, BlockParts } from './block-index.ts'
 import type { PageCache } from './page-cache.ts'
-import { BLOCK_BYTES, BLOCK_PAGES, PAGE_BYTES, type ChunkKey, type HomeSchema, type Table } from './schema.ts'
+import { BLOCK_BYTES, BLOCK_PAGES, PAGE_BYTES, type ChunkKey, type WritableTable } from './schema.ts'
 
 /** From so many changed pages on a block is written as one value, where its other pages are at hand. */
 const WHOLE_PAGES = 32
@@ -11,7 +10,7 @@ const NOTHING = new Uint8Array(0)
 
 /** Writes `pages`, which are in the cache, and whose blocks the index knows; it is told what they are made of now. */
 export async function writePages(
-  chunks: Chunks,
+  chunks: WritableTable<'chunks'>,
   file: number,
   pages: ReadonlySet<number>,
   cache: PageCache,
@@ -39,16 +38,14 @@ function byBlock(pages: Iterable<number>): Map<number, number[]> {
   return blocks
 }
 
-type Chunks = IDBPObjectStore<HomeSchema, Table[], 'chunks', 'readwrite'>
-
 class BlockWriter {
-  readonly #chunks: Chunks
+  readonly #chunks: WritableTable<'chunks'>
   readonly #requests: Promise<unknown>[]
   readonly #file: number
   readonly #block: number
   readonly #parts: BlockParts
 
-  constructor(chunks: Chunks, requests: Promise<unknown>[], file: number, block: number, parts: BlockParts) {
+  constructor(chunks: WritableTable<'chunks'>, requests: Promise<unknown>[], file: number, block: number, parts: BlockParts) {
     this.#chunks = chunks
     this.#requests = requests
     this.#file = file
@@ -72,6 +69,8 @@ class BlockWriter {
     if (this.#parts.pages.size > 0) this.#remove(1, BLOCK_PAGES)
     this.#put(0, whole)
     this.#parts.whole = true
+    // The head of a file is read often, and by itself.
+    if (this.#block === 0) this.#writePage(0, pages[0]!)
   }
 
   #writePage(page: number, bytes: Uint8Array | null): void {

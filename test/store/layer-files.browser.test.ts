@@ -1,0 +1,159 @@
+// A layer's file over the chunks of a database, against a plain array of bytes.
+
+import * as fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Database } from '../../hosts/browser/store/database.ts'
+import { LayerFiles } from '../../hosts/browser/store/layer-files.ts'
+import { PageCache } from '../../hosts/browser/store/page-cache.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../../hosts/browser/store/schema.ts'
+import { TabLocks } from '../../hosts/browser/store/tab-locks.ts'
+import type { LayerFile } from '../../src/host.ts'
+import { count } from '../counts.ts'
+
+const layer = `${'1'.repeat(32)}.qcow2`
+const LIMIT = 3 * BLOCK_BYTES
+
+/** What the file should be: as written, and as it was when it was last durable. */
+interface Model {
+  bytes: Uint8Array
+  synced: Uint8Array
+}
+
+interface Place {
+  readonly offset: number
+  readonly length: number
+  readonly seed: number
+}
+
+type Step =
+  | { readonly kind: 'write'; readonly places: readonly Place[] }
+  | { readonly kind: 'truncate'; readonly length: number }
+  | { readonly kind: 'punchHole'; readonly offset: number; readonly length: number }
+  | { readonly kind: 'read'; readonly offset: number; readonly length: number }
+  | { readonly kind: 'sync' | 'reopen' | 'die' }
+
+function pattern(seed: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = seed + i * (seed | 1)
+  return bytes
+}
+
+/** Places where something may go wrong: beside the ends of pages and blocks. */
+const edge = fc.tuple(fc.constantFrom(PAGE_BYTES, BLOCK_BYTES, 512), fc.nat(40), fc.integer({ min: -1, max: 1 }))
+const offset = fc.oneof(edge.map(([unit, n, by]) => Math.max(0, unit * n + by)), fc.nat(LIMIT)).map((at) => at % LIMIT)
+const length = fc.oneof(fc.constantFrom(1, 512, 4096, PAGE_BYTES, BLOCK_BYTES / 2, BLOCK_BYTES, BLOCK_BYTES + PAGE_BYTES), fc.nat(3 * PAGE_BYTES))
+const places = fc.array(fc.record({ offset, length, seed: fc.nat(255) }), { minLength: 1, maxLength: 3 })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('write' as const), places }) },
+  { weight: 1, arbitrary: offset.map((at) => ({ kind: 'truncate' as const, length: at })) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('punchHole' as const), offset, length: fc.oneof(length, fc.nat(LIMIT)) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('read' as const), offset, length }) },
+  { weight: 5, arbitrary: fc.constantFrom<Step>({ kind: 'sync' }, { kind: 'reopen' }, { kind: 'die' }) },
+)
+
+function resized(bytes: Uint8Array, length: number): Uint8Array {
+  const next = new Uint8Array(length)
+  next.set(bytes.subarray(0, length))
+  return next
+}
+
+function write(model: Model, bytes: Uint8Array, at: number): void {
+  if (bytes.length === 0) return
+  if (at + bytes.length > model.bytes.length) model.bytes = resized(model.bytes, at + bytes.length)
+  model.bytes.set(bytes, at)
+}
+
+async function contentOf(file: LayerFile): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await file.size()).fill(0xee)
+  expect(await file.read(bytes, 0)).toBe(bytes.length)
+  return bytes
+}
+
+/** Where two arrays differ, as `expect` takes seconds to tell for large ones. */
+function difference(a: Uint8Array, b: Uint8Array): string | null {
+  if (a.length !== b.length) return `${a.length} and ${b.length} bytes`
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return `byte ${at}: ${a[at]} and ${b[at]}`
+  return null
+}
+
+let homes = 0
+
+describe('a file of a layer in a database', () => {
+  let name: string
+  const databases: Database[] = []
+  const open = async (cachePages: number): Promise<LayerFiles> => {
+    const database = new Database(name)
+    await database.makeHome({ id: 'x', madeAt: 0 })
+    databases.push(database)
+    return new LayerFiles(database, new TabLocks(database), new PageCache(cachePages))
+  }
+  const begin = (): void => {
+    name = `files-${homes++}`
+  }
+  const end = async (): Promise<void> => {
+    for (const database of databases.splice(0)) await database.close()
+    indexedDB.deleteDatabase(name)
+  }
+  beforeEach(begin)
+  afterEach(end)
+
+  async function carryOut(file: LayerFile, model: Model, step: Step): Promise<void> {
+    switch (step.kind) {
+      case 'write': {
+        const written = step.places.map((place) => ({ ...place, bytes: pattern(place.seed, place.length) }))
+        // Those that overlap have an order among them, others need none.
+        const isBefore = (a: Place, b: Place): boolean => a.offset + a.length <= b.offset
+        const isApart = written.every((a, i) => written.every((b, j) => i === j || isBefore(a, b) || isBefore(b, a)))
+        if (isApart) await Promise.all(written.map(({ bytes, offset }) => file.write(bytes, offset)))
+        else for (const { bytes, offset } of written) await file.write(bytes, offset)
+        for (const { bytes, offset } of written) write(model, bytes, offset)
+        return
+      }
+      case 'truncate':
+        await file.truncate(step.length)
+        model.bytes = resized(model.bytes, step.length)
+        return
+      case 'punchHole':
+        await file.punchHole!(step.offset, step.length)
+        model.bytes.fill(0, step.offset, step.offset + step.length)
+        return
+      case 'read': {
+        const target = new Uint8Array(step.length)
+        const got = await file.read(target, step.offset)
+        expect(difference(target.subarray(0, got), model.bytes.subarray(step.offset, step.offset + step.length))).toBeNull()
+        return
+      }
+      default:
+        await file.sync()
+        model.synced = model.bytes.slice()
+    }
+  }
+
+  it('reads as what was written into it, whatever is in memory and whatever is not', { timeout: 300_000 }, async () => {
+    const cachePages = fc.constantFrom(8, 200, 2048)
+    await fc.assert(
+      fc.asyncProperty(cachePages, fc.array(step, { minLength: 4, maxLength: 16 }), async (pages, steps) => {
+        let files = await open(pages)
+        let file = await files.create(layer, [])
+        await file.sync()
+        const model: Model = { bytes: new Uint8Array(0), synced: new Uint8Array(0) }
+        for (const one of steps) {
+          if (one.kind === 'die') {
+            // Nobody is told; another tab opens what the database has.
+            files = await open(pages)
+            file = await files.open(layer, 'write', [])
+            model.bytes = model.synced.slice()
+          } else if (one.kind === 'reopen') {
+            await carryOut(file, model, { kind: 'sync' })
+            await file.close()
+            file = await files.open(layer, 'write', [])
+          } else await carryOut(file, model, one)
+          expect(difference(await contentOf(file), model.bytes)).toBeNull()
+        }
+      })
+        .beforeEach(begin)
+        .afterEach(end),
+      { numRuns: count(30, 300) },
+    )
+  })
+})
