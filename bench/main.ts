@@ -11,6 +11,8 @@ import { benchDevice } from './device.ts'
 import { benchHostile } from './hostile.ts'
 import { benchMachines } from './machines.ts'
 import { benchChurn, benchMany } from './many.ts'
+import { benchPageBlocked } from './page-blocked.ts'
+import { benchPageSize } from './page-size.ts'
 import { benchSnapshots } from './snapshots.ts'
 import { benchStream } from './stream.ts'
 import { benchV86Disk, benchV86Start } from './v86.ts'
@@ -29,6 +31,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]
   'v86-start': benchV86Start,
   'v86-disk': benchV86Disk,
   machines: benchMachines,
+  'page-size': benchPageSize,
+  'page-blocked': benchPageBlocked,
   bytes: benchBytes,
 }
 

@@ -2,7 +2,7 @@
 import { root, run } from './run.mjs'
 import { onPath, setUp } from './set-up.mjs'
 
-await setUp({ systemPackages: ['qemu-utils', 'qemu-system-x86'] })
+await setUp({ systemPackages: ['qemu-utils', 'qemu-system-x86', 'chromium'] })
 if (!onPath('qemu-img') || !onPath('qemu-io')) {
   console.error('bench: everything here is measured beside qemu-img, which is missing')
   process.exit(1)

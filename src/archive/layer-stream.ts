@@ -5,6 +5,7 @@
 //   ...
 //   end   reserved  virtual size  0     24 bytes, the last
 
+import { Breather } from '../breather.ts'
 import { BoxLiteError } from '../error.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { ByteReader } from './byte-reader.ts'
@@ -73,6 +74,7 @@ export async function readLayerHeader(reader: ByteReader): Promise<bigint> {
 export async function readLayerRuns(reader: ByteReader, target: LayerTarget): Promise<void> {
   const record = new DataView(new ArrayBuffer(RECORD_BYTES))
   const chunk = new Uint8Array(CHUNK_BYTES)
+  const breather = new Breather()
   let previous: Run = { kind: 'zero', offset: 0, length: 0 }
   for (;;) {
     await reader.readInto(new Uint8Array(record.buffer))
@@ -83,18 +85,20 @@ export async function readLayerRuns(reader: ByteReader, target: LayerTarget): Pr
       throw damaged('the runs of a layer are out of order', { offset: run.offset })
     }
     if (run.kind === 'zero') await target.writeZeroes(run.offset, run.length)
-    else await copyData(reader, target, run, chunk)
+    else await copyData(reader, target, run, chunk, breather)
+    await breather.pause()
     previous = run
   }
   await reader.expectEnd()
 }
 
-async function copyData(reader: ByteReader, target: LayerTarget, run: Run, chunk: Uint8Array): Promise<void> {
+async function copyData(reader: ByteReader, target: LayerTarget, run: Run, chunk: Uint8Array, breather: Breather): Promise<void> {
   const end = run.offset + run.length
   for (let at = run.offset; at < end; at += chunk.length) {
     const part = chunk.subarray(0, Math.min(chunk.length, end - at))
     await reader.readInto(part)
     await target.write(at, part)
+    await breather.pause()
   }
 }
 

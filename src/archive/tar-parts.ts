@@ -5,6 +5,8 @@ import { damaged, paddingAfter, takeNumber } from './tar-header.ts'
 
 /** Longest pax header, in bytes. */
 const PAX_LIMIT_BYTES = 64 * 1024
+/** Most that is handed on in one piece, however large the chunks of the source are. */
+const PIECE_BYTES = 1024 * 1024
 /** Most pieces of a sparse member. */
 export const PIECES_LIMIT = 65_536
 
@@ -97,7 +99,7 @@ export async function readSparseMap(reader: ByteReader, block: Uint8Array, name:
 export async function* readPieces(reader: ByteReader, extents: readonly Extent[], storedBytes: number): AsyncGenerator<Piece, void, undefined> {
   for (const { offset, length } of extents) {
     for (let at = 0; at < length; ) {
-      const bytes = await reader.take(length - at)
+      const bytes = await reader.take(Math.min(length - at, PIECE_BYTES))
       if (bytes === null) throw damaged('it ends too early')
       yield { offset: offset + at, bytes }
       at += bytes.length
