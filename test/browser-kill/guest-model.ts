@@ -31,10 +31,9 @@ export class GuestModel {
       const [mark, ...words] = line.split(' ')
       if (mark === '>') [under, before] = [words, this.#files]
       if (mark === '=') this.#snapshots.get(words[0]!)!.digest = words[1]!
-      if (mark === '<') {
-        this.#done(words, before)
-        if (words[0] !== 'file') under = []
-      }
+      if (mark === '<') this.#done(words, before)
+      // The guest writes on by itself, whatever else is under way.
+      if (mark === '!' || (mark === '<' && words[0] !== 'file')) under = []
     }
     const [verb, name] = under
     if (verb === 'create' || verb === 'remove') this.#open = { verb, name: name!, files: before }
@@ -43,6 +42,7 @@ export class GuestModel {
 
   #done([verb, name, digest]: readonly string[], before: Files): void {
     this.acknowledged++
+    if (verb === 'read') return
     if (verb === 'file') this.#files = new Map([...this.#files, [name!, digest!]])
     else if (verb === 'create') this.#snapshots.set(name!, { files: before, digest: null })
     else if (verb === 'remove') this.#snapshots.delete(name!)

@@ -4,35 +4,33 @@ import type { BrowserContext, CDPSession, Page } from 'playwright'
 import { BoxLiteError, type ErrorCode } from '../../src/error.ts'
 import type { Lab } from './page/lab.ts'
 
-/** What a function of the page answered. */
-type Answer<T> = { readonly value: T } | { readonly error: { readonly code: ErrorCode | null; readonly message: string; readonly remedy?: string } }
-
+/** The functions that the page has, by name. */
 type Calls = { readonly [K in keyof Lab as Lab[K] extends (...args: never[]) => unknown ? K : never]: Lab[K] }
 
-export class Tab {
-  readonly page: Page
+/** What a function of the page answered: an error where there is one. */
+interface Answer<T> {
+  readonly value: T
+  readonly error?: { readonly code: ErrorCode | null; readonly message: string; readonly remedy?: string }
+}
+
+/** A visit, over whatever protocol. */
+export abstract class Visit {
   /** What each worker has said. It is here before its worker goes on. */
   readonly said = new Map<string, string[]>()
   #heard: () => void = () => undefined
   #lines = 0
 
-  private constructor(page: Page) {
-    this.page = page
-  }
+  /** Has the page answer a call (page/page.ts). */
+  protected abstract ask(name: string, args: readonly unknown[]): Promise<unknown>
 
-  static async open(context: BrowserContext, url: string): Promise<Tab> {
-    const tab = new Tab(await context.newPage())
-    await tab.page.exposeBinding('say', (_, worker: string, line: string) => tab.#hear(worker, line))
-    await tab.page.goto(url)
-    return tab
-  }
+  /** Closes the tab without asking it. */
+  abstract close(): Promise<void>
 
   /** Calls a function of the page. What it rejects with is thrown here, with its code and its remedy. */
   async call<K extends keyof Calls>(name: K, ...args: Parameters<Calls[K]>): Promise<Awaited<ReturnType<Calls[K]>>> {
-    const answered: unknown = await this.page.evaluate(([name, args]) => globalThis.answer(name, args), [name, args] as const)
-    const answer = answered as Answer<Awaited<ReturnType<Calls[K]>>>
-    if ('value' in answer) return answer.value
-    const { code, message, remedy } = answer.error
+    const { value, error } = (await this.ask(name, args)) as Answer<Awaited<ReturnType<Calls[K]>>>
+    if (error === undefined) return value
+    const { code, message, remedy } = error
     if (code === null) throw new Error(`The page failed: ${message}`)
     throw new BoxLiteError(code, message, remedy === undefined ? {} : { remedy })
   }
@@ -46,11 +44,37 @@ export class Tab {
     }
   }
 
-  #hear(worker: string, line: string): void {
+  /** How many lines were said. */
+  get lines(): number {
+    return this.#lines
+  }
+
+  protected hear(worker: string, line: string): void {
     const said = this.said.get(worker) ?? []
     this.said.set(worker, [...said, line])
     this.#lines++
     this.#heard()
+  }
+}
+
+/** A visit through Playwright. */
+export class Tab extends Visit {
+  readonly page: Page
+
+  private constructor(page: Page) {
+    super()
+    this.page = page
+  }
+
+  static async open(context: BrowserContext, url: string): Promise<Tab> {
+    const tab = new Tab(await context.newPage())
+    await tab.page.exposeBinding('say', (_, worker: string, line: string) => tab.hear(worker, line))
+    await tab.page.goto(url)
+    return tab
+  }
+
+  protected ask(name: string, args: readonly unknown[]): Promise<unknown> {
+    return this.page.evaluate(([name, args]) => globalThis.answer(name, args), [name, args] as const)
   }
 
   /** Has the page export a box, as a download into `file`. */
@@ -63,7 +87,6 @@ export class Tab {
     return this.page.context().newCDPSession(this.page)
   }
 
-  /** Closes the tab without asking it. */
   close(): Promise<void> {
     return this.page.close()
   }

@@ -54,11 +54,15 @@ export async function takeOver(database: string, locks: TabLocks, boxId: string,
 /** Answers other tabs that ask for boxes of this one, until the function that it returns is called. `giveUp` stops a box. */
 export function answerTakers(database: string, locks: TabLocks, giveUp: (boxId: string) => Promise<void>): () => void {
   const channel = channelOf(database)
-  channel.addEventListener('message', ({ data }: MessageEvent<Message>) => {
-    if (data.kind !== 'ask' || locks.fenceOf(data.boxId) === null) return
-    say(channel, { kind: 'heard', boxId: data.boxId })
+  const answer = (boxId: string): void => {
+    if (locks.fenceOf(boxId) === null) return
+    say(channel, { kind: 'heard', boxId })
     // A box that cannot be stopped keeps its lock, and the taker steals it.
-    giveUp(data.boxId).catch(() => undefined)
+    giveUp(boxId).catch(() => undefined)
+  }
+  channel.addEventListener('message', ({ data }: MessageEvent<Message>) => {
+    // A frozen tab hears messages, but runs no timers: it stays silent, and begins no transaction whose end it would not see.
+    if (data.kind === 'ask') setTimeout(() => answer(data.boxId))
   })
   return () => channel.close()
 }

@@ -30,27 +30,38 @@ export async function workInGuest(given: GuestWork): Promise<never> {
   const { box, prefix, below, say } = given
   let names = 0
   let writing = write(given, `${prefix}-0`)
+
+  /** Does one thing and says so; false where it was refused because someone else is at it, which is part of life. */
+  async function act(words: readonly string[], doIt: () => Promise<unknown>): Promise<boolean> {
+    await say('>', ...words)
+    try {
+      await doIt()
+    } catch (error) {
+      if (!isBoxLiteError(error, 'busy')) throw error
+      await say('!', error.code)
+      return false
+    }
+    await say('<', ...words)
+    return true
+  }
+
+  async function create(name: string): Promise<void> {
+    if (!(await act(['create', name], () => box.snapshot.create(name)))) return
+    let digest = ''
+    await act(['read', name], async () => (digest = await digestOf(await box.snapshot.disk(name))))
+    if (digest !== '') await say('=', name, digest)
+  }
+
   await say('ready')
   for (let step = 1; ; step++) {
     const snapshots = (await box.snapshot.list()).map(({ name }) => name)
     const any = snapshots[below(snapshots.length)]
     const dice = below(12)
-    if (any === undefined || (dice < 8 && snapshots.length < 3)) {
-      const name = `${prefix}-${names++}`
-      await say('>', 'create', name)
-      await box.snapshot.create(name)
-      await say('<', 'create', name)
-      await say('=', name, await digestOf(await box.snapshot.disk(name)))
-    } else if (dice < 11) {
-      await say('>', 'remove', any)
-      await box.snapshot.remove(any)
-      await say('<', 'remove', any)
-    } else {
+    if (any === undefined || (dice < 8 && snapshots.length < 3)) await create(`${prefix}-${names++}`)
+    else if (dice < 11) await act(['remove', any], () => box.snapshot.remove(any))
+    else {
       writing.isExpectedToEnd = true
-      await say('>', 'restore', any)
-      await box.snapshot.restore(any, { restart: true })
-      await writing.ended
-      await say('<', 'restore', any)
+      await act(['restore', any], () => box.snapshot.restore(any, { restart: true }).finally(() => writing.ended))
       writing = write(given, `${prefix}-${step}`)
     }
     // Someone who only makes snapshots would leave the guest no time to write.

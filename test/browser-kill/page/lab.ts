@@ -1,6 +1,16 @@
 // What a page of these tests can do, by name: arguments and results are JSON.
 
-import { BoxLite, type Box, type BoxDisk, type FsckFinding, type RecoveredBox, type SnapshotInfo } from '../../../hosts/browser/index.ts'
+import {
+  BoxLite,
+  lostHome,
+  takeOver,
+  type Box,
+  type BoxDisk,
+  type FsckFinding,
+  type RecoveredBox,
+  type SnapshotInfo,
+} from '../../../hosts/browser/browser.ts'
+import { isBoxLiteError } from '../../../src/error.ts'
 import { surveyDisks, type Survey } from '../../kill/survey.ts'
 import { BLOCK_BYTES, sha256, work } from '../../kill/work.mjs'
 import { seeded } from '../../seeded.ts'
@@ -13,6 +23,7 @@ declare global {
 }
 
 const DATABASE = 'boxlite'
+const COUNT = 'n=0; while :; do n=$((n + 1)); echo $n > /root/count; sync; echo $n; done'
 /** A box that starts quickly. */
 const SMALL = { image: 'base', memoryMib: 128, diskSizeGb: 0.25 } as const
 
@@ -34,6 +45,11 @@ export class Lab {
   async close(): Promise<void> {
     await this.#lite.close()
     this.#open = null
+  }
+
+  /** Whether the page was told that a home was there before, and that someone deleted it. */
+  missesHome(): boolean {
+    return lostHome(this.#lite) !== null
   }
 
   /** Waits until no other page has a lock: one that was closed or died a moment ago may still be on its way out. */
@@ -79,6 +95,10 @@ export class Lab {
 
   async restore(name: string, snapshot: string, restart = false): Promise<void> {
     await (await this.#box(name)).snapshot.restore(snapshot, { restart })
+  }
+
+  async takeOver(name: string): Promise<void> {
+    await takeOver(this.#lite, name)
   }
 
   async remove(name: string): Promise<void> {
@@ -148,6 +168,31 @@ export class Lab {
   async workInGuest(name: string, prefix: string, seed: number): Promise<void> {
     const say = (...words: readonly string[]): Promise<void> => globalThis.say(name, words.join(' '))
     workInGuest({ box: await this.#box(name), prefix, below: seeded(seed), say }).catch(tellFailure(name))
+  }
+
+  /** Has the guest count for ever: each number is flushed to `/root/count`, then said. */
+  async count(name: string): Promise<void> {
+    const box = await this.#box(name)
+    const count = async (): Promise<void> => {
+      for await (const event of box.exec('sh', ['-c', COUNT])) {
+        if (event.kind === 'stdout') for (const line of event.data.trim().split('\n')) await say(name, line)
+        else await say(name, `? the count ended: ${JSON.stringify(event)}`)
+      }
+    }
+    count().catch(tellFailure(name))
+  }
+
+  /** Leaves a command running, and says how it ended: with its exit code, or the code of its error. */
+  async leave(name: string, script: string): Promise<void> {
+    const box = await this.#box(name)
+    box.exec('sh', ['-c', script]).then(
+      ({ exitCode }) => say(name, String(exitCode)),
+      (error: unknown) => say(name, isBoxLiteError(error) ? error.code : String(error)),
+    )
+  }
+
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms))
   }
 
   /** Hands a box with its snapshots to the person at the page as a download. */
