@@ -1,12 +1,12 @@
 // Hosts of the corpus that need no platform: memory, and the disk that forgets.
 
-import type { LayerFile } from '../../src/host.ts'
+import type { LayerFile, Store } from '../../src/host.ts'
 import type { OldFiles } from '../../src/legacy/old-files.ts'
 import { FileStore } from '../../src/store/file-store.ts'
 import { MemoryLocks } from '../../src/store/memory-locks.ts'
-import { MemoryHome, MemoryStore } from '../../src/store/memory-store.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { Content, PAGE_BYTES } from './content.ts'
-import { filesOf, HOME_DIRECTORIES, type CorpusHost, type Tree } from './corpus.ts'
+import { filesOf, HOME_DIRECTORIES, runsOf, type CorpusHost, type Tree } from './corpus.ts'
 import { CrashFileSystem } from './crash-fs.ts'
 import { directoryOf, readChain, type GuestBytes } from './image-reader.ts'
 import { Names, ROOT, World } from './world.ts'
@@ -61,31 +61,37 @@ export const forgetfulHost: CorpusHost = {
   },
 }
 
-/** Memory has neither `format` nor temporary records: its commits are one step. An old home is always files. */
-export const memoryHost: CorpusHost = {
-  name: 'memory',
-  async open(tree) {
-    const home = new MemoryHome()
-    const store = new MemoryStore(home)
-    const beside = worldOf(new Map([...tree].filter(([path]) => path.startsWith('old/'))))
-    for (const [path, bytes] of tree) {
-      if (path.startsWith('old/')) continue
-      const [directory, name] = path.split('/') as ['boxes' | 'images' | 'layers', string]
-      if (directory === 'layers') await fill(await store.createLayer(name), bytes)
-      else if (name?.endsWith('.json')) home.records[directory].set(name.slice(0, -5), bytes)
-    }
-    const read = async (): Promise<Tree> => {
-      const files = new Map([...[...tree].filter(([path]) => path === 'format'), ...treeIn(beside)])
-      for (const kind of ['boxes', 'images'] as const) for (const [id, bytes] of home.records[kind]) files.set(`${kind}/${id}.json`, bytes)
-      for (const name of home.layers.keys()) files.set(`layers/${name}`, await readAll(await store.openLayer(name, 'read')))
-      return files
-    }
-    return { store, old: oldFilesOf(beside), read, close: () => store.close() }
-  },
+/** A store that is no file system has neither `format` nor temporary records: its commits are one step. An old home is always files. */
+export function storeHost(name: string, make: () => Promise<Store>): CorpusHost {
+  return {
+    name,
+    async open(tree) {
+      const store = await make()
+      const beside = worldOf(new Map([...tree].filter(([path]) => path.startsWith('old/'))))
+      for (const [path, bytes] of tree) {
+        if (path.startsWith('old/')) continue
+        const [directory, name] = path.split('/') as ['boxes' | 'images' | 'layers', string]
+        if (directory === 'layers') await fill(await store.createLayer(name), bytes)
+        else if (name?.endsWith('.json')) await store.commitRecord(directory, name.slice(0, -5), bytes, null, [])
+      }
+      const read = async (): Promise<Tree> => {
+        const files = new Map([...[...tree].filter(([path]) => path === 'format'), ...treeIn(beside)])
+        for (const kind of ['boxes', 'images'] as const) {
+          for (const name of await store.list(kind)) files.set(`${kind}/${name}`, (await store.readRecord(kind, name.slice(0, -5)))!)
+        }
+        for (const name of await store.list('layers')) files.set(`layers/${name}`, await readAll(await store.openLayer(name, 'read')))
+        return files
+      }
+      return { store, old: oldFilesOf(beside), read, close: () => store.close() }
+    },
+  }
 }
 
+export const memoryHost: CorpusHost = storeHost('memory', async () => new MemoryStore())
+
 async function fill(file: LayerFile, bytes: Uint8Array): Promise<void> {
-  await file.write(bytes, 0)
+  for (const { offset, length } of runsOf(bytes)) await file.write(bytes.subarray(offset, offset + length), offset)
+  await file.truncate(bytes.length)
   await file.close()
 }
 

@@ -72,7 +72,7 @@ export class LayerContent {
       // Known before it changes, so that a flush need not wait for anything.
       if (this.#index.known(blockOf(part.page)) === undefined) await this.#index.parts(blockOf(part.page))
       const bytes = source.subarray(part.at, part.at + part.length)
-      if (part.length === PAGE_BYTES) this.#change(part.page, bytes.slice())
+      if (part.length === PAGE_BYTES) this.#change(part.page, copyUnlessZero(bytes))
       else await this.#writeInto(part.page, bytes, part.start)
       if (offset + part.at + part.length > this.#lengthBytes) this.#setLength(offset + part.at + part.length)
     }
@@ -203,6 +203,14 @@ export class LayerContent {
 async function noteLength(layers: WritableTable<'layers'>, file: number, lengthBytes: number, state: LayerRow['state']): Promise<void> {
   const row = (await layers.get(file))!
   await layers.put({ ...row, lengthBytes, state: row.state === 'gone' ? 'gone' : state }, file)
+}
+
+/** A copy of a page's bytes; null where all are zero, which takes no space. */
+function copyUnlessZero(bytes: Uint8Array): Uint8Array<ArrayBuffer> | null {
+  const copy = bytes.slice()
+  const words = new Uint32Array(copy.buffer)
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return copy
+  return null
 }
 
 const pageAt = (offset: number): number => Math.floor(offset / PAGE_BYTES)
