@@ -27,3 +27,18 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal 
     signal.removeEventListener('abort', abort)
   }
 }
+
+/** What `values` yields, until the caller ends the call with `aborted`. */
+export async function* untilAborted<T>(values: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T, void, undefined> {
+  const iterator = values[Symbol.asyncIterator]()
+  try {
+    for (let next = await unlessAborted(iterator.next(), signal); next.done !== true; next = await unlessAborted(iterator.next(), signal)) {
+      yield next.value
+    }
+  } finally {
+    // One that waits for its next value cannot be left before it comes: nobody waits for that.
+    const left = iterator.return?.()
+    if (signal?.aborted === true) left?.catch(() => undefined)
+    else await left
+  }
+}

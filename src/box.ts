@@ -1,5 +1,6 @@
 // One box.
 
+import { untilAborted } from './aborted.ts'
 import type { GuestMetrics } from './agent/calls.ts'
 import { exportBox, type ExportOptions } from './archive/export.ts'
 import type { ArchiveProgress } from './archive/progress.ts'
@@ -40,6 +41,8 @@ export interface RemoveOptions extends CallOptions<StopProgress | ChangeProgress
 export interface LogOptions {
   /** Goes on until the machine ends. */
   readonly follow?: boolean
+  /** Ends the waiting for more with `aborted`. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What this process counted of a box since it first met it. */
@@ -154,10 +157,10 @@ export class Box {
    * What the guest's console said since the last start, as far as it is kept; of a box that does not run, that of its last machine. Of
    * a machine that another program runs it is kept under QEMU. A detached one is heard while any program has to do with it.
    */
-  async *logs({ follow = false }: LogOptions = {}): AsyncGenerator<string, void, undefined> {
+  async *logs({ follow = false, signal }: LogOptions = {}): AsyncGenerator<string, void, undefined> {
     const decoder = new TextDecoder()
     let isEmpty = true
-    for await (const bytes of await this.#console(follow)) {
+    for await (const bytes of untilAborted(await this.#console(follow), signal)) {
       isEmpty = false
       yield decoder.decode(bytes, { stream: true })
     }

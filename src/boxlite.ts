@@ -1,13 +1,12 @@
 // The public API: boxes in a home.
 
+import { openArchive, type ArchiveSource } from './archive/archive-source.ts'
 import { importBox, type ImportOptions } from './archive/import.ts'
 import { checkAborted, unlessAborted } from './aborted.ts'
 import type { ArchiveOptions } from './archive/progress.ts'
 import type { BoxHost } from './box-host.ts'
 import { boxInfo, type BoxInfo } from './box-info.ts'
 import { Box, type RemoveOptions } from './box.ts'
-import { chunksOf } from './byte-source.ts'
-import { type BytesGiven, openBytes } from './bytes-given.ts'
 import { createBox, type CreateOptions } from './create-box.ts'
 import type { Engine, EngineName } from './engine.ts'
 import { isBoxLiteError, type BoxLiteError } from './error.ts'
@@ -181,12 +180,13 @@ export class BoxLite {
     await box.remove(options)
   }
 
-  /** Makes a box of an archive, from wherever its bytes come. A damaged or hostile one is refused and leaves no box. */
-  async import(archive: BytesGiven, options: BoxImportOptions = {}): Promise<Box> {
+  /** Makes a box of an archive. A damaged or hostile one is refused and leaves no box. */
+  async import(archive: ArchiveSource, options: BoxImportOptions = {}): Promise<Box> {
     const { host, performer } = this.#home
+    const given = { newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec }
     const { record } = await this.#home.during(async () => {
-      const { source, totalBytes } = await openBytes(archive, options.signal)
-      return importBox(performer, chunksOf(source), { ...options, newId: () => host.newId(), nowMs: host.nowMs(), codec: host.codec, totalBytes })
+      const { chunks, totalBytes } = await openArchive(host, archive, options.signal)
+      return importBox(performer, chunks, { ...options, ...given, totalBytes })
     })
     this.#home.names.note(record.id, record.name)
     return new Box(this.#home, record)

@@ -1,6 +1,7 @@
 // The names of the public API that are the same on every host, beside BoxLite, run and CodeBox, which each host binds to itself.
 
 export type { GuestMetrics } from './agent/calls.ts'
+export type { ArchiveSource } from './archive/archive-source.ts'
 export type { ArchiveProgress, ArchiveStage } from './archive/progress.ts'
 export type { OldHome } from './legacy/adopt.ts'
 export type { OldFateName, OldRecovery } from './legacy/recover-old-box.ts'

@@ -200,6 +200,7 @@ describe('the exported names', () => {
     expect(of('src/index.ts')).toEqual([
       'Accelerator',
       'ArchiveProgress',
+      'ArchiveSource',
       'ArchiveStage',
       'AssetProgress',
       'Box',

@@ -4,6 +4,7 @@
 
 import { exportRecord, type ExportOptions } from '../archive/export.ts'
 import type { ArchiveProgress } from '../archive/progress.ts'
+import { isBoxLiteError } from '../error.ts'
 import type { HomeAccess } from '../home-access.ts'
 import type { Held } from '../host.ts'
 import type { CallerOptions } from '../operation/caller.ts'
@@ -36,9 +37,14 @@ function caught(home: HomeAccess, boxId: string, { signal, onProgress }: CallerO
       { signal, onProgress },
     )
     home.runner.tell(boxId, findings)
-    await home.run({ kind: 'snapshot.remove', boxId, snapshot: snapshotId })
+    await home.run({ kind: 'snapshot.remove', boxId, snapshot: snapshotId }).catch(unlessGone)
     const snapshots = record.snapshots.filter(({ id }) => id !== snapshotId)
     return { ...record, snapshots, live: snapshot.layer, liveParent: snapshot.parent, machine: null }
   }
   return home.inTurn(boxId, work, signal)
+}
+
+/** Another process that met the snapshot has taken it back already (left-exports.ts). */
+function unlessGone(error: unknown): void {
+  if (!isBoxLiteError(error, 'not_found')) throw error
 }

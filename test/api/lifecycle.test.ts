@@ -49,6 +49,21 @@ describe('a box', () => {
     expect(world.machines.calls.filter((call) => call === 'launch')).toHaveLength(1)
   })
 
+  it('is followed until its caller has enough of it', async () => {
+    const box = await lite.create({ image: 'base' })
+    await box.start()
+    onlyMachine().console = async function* () {
+      yield new TextEncoder().encode('hello')
+      await new Promise(() => undefined)
+    }
+    const controller = new AbortController()
+    const logs = box.logs({ follow: true, signal: controller.signal })
+    expect(await logs.next()).toEqual({ done: false, value: 'hello' })
+    const more = logs.next()
+    controller.abort()
+    await expect(more).rejects.toMatchObject({ code: 'aborted' })
+  })
+
   it('tells nothing of its guest through a home that is closed', async () => {
     const box = await lite.create({ image: 'base' })
     await box.start()

@@ -296,6 +296,28 @@ export function describeBoxLite(name: string, make: () => Promise<HostUnderTest>
       expect((await lite.fsck()).findings).toEqual([])
     })
 
+    it('imports from bytes, a Blob, a stream and an iterable, and tells how much of what is known', async () => {
+      const box = await lite.create({ name: 'web', diskSizeGb: tiny })
+      await put(box, 0, 'one')
+      const chunks: Uint8Array<ArrayBuffer>[] = []
+      for await (const chunk of box.export()) chunks.push(chunk.slice() as Uint8Array<ArrayBuffer>)
+      const blob = new Blob(chunks)
+      const whole = new Uint8Array(await blob.arrayBuffer())
+      const sources = { bytes: whole, blob, stream: blob.stream(), iterable: blob.stream().values() }
+      for (const [name, source] of Object.entries(sources)) {
+        let last: unknown = null
+        const copy = await lite.import(source as Uint8Array, { name, onProgress: (progress) => (last = progress) })
+        expect(await look(copy, 0, 3)).toBe('one')
+        const totalBytes = name === 'bytes' || name === 'blob' ? whole.length : null
+        expect(last).toEqual({ stage: 'import', doneBytes: whole.length, totalBytes })
+      }
+      const never = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined) })
+      const controller = new AbortController()
+      const waiting = refusal(lite.import(never, { signal: controller.signal }), 'aborted')
+      controller.abort()
+      await waiting
+    })
+
     it('ends an import when its signal says so, and leaves no box', async () => {
       const abort = new AbortController()
       const file = rawFile(new Uint8Array(4 * MIB).fill(1))

@@ -1,8 +1,12 @@
 // The public API on every host that runs in Node.
 import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openNodeStore } from '../../hosts/node/home.ts'
 import { nodeHost } from '../../hosts/node/host.ts'
@@ -73,6 +77,35 @@ describe('a box that was snapshotted for a long time', () => {
     expect(await contents(box)).toBe(before)
     expect((await lite.fsck()).findings).toEqual([])
     await lite.close()
+  })
+})
+
+describe('an archive', () => {
+  it('comes from a file by its path or its URL, and from a server; a path where there are no files is refused', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'boxlite-archive-'))
+    const path = join(directory, 'web.box')
+    const lite = await BoxLite.open({ homeDir: join(directory, 'home'), engine: 'none' })
+    const server = createServer((request, response) => {
+      if (request.url === '/web.box') createReadStream(path).pipe(response)
+      else response.writeHead(404).end()
+    })
+    try {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of (await lite.create({ diskSizeGb: 1 / 1024 })).export()) chunks.push(chunk)
+      await writeFile(path, Buffer.concat(chunks))
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      for (const source of [path, pathToFileURL(path), new URL(`${origin}/web.box`)]) expect((await lite.import(source)).name).toBeNull()
+      await expect(lite.import(new URL(`${origin}/none`))).rejects.toMatchObject({ code: 'not_found' })
+      await expect(lite.import(join(directory, 'none'))).rejects.toMatchObject({ code: 'not_found' })
+      const { openFile: _openFile, files: _files, ...page } = nodeHost()
+      const inPage = await BoxLiteOn.open({ ...page, ...noMachines, openStore: async () => new MemoryStore() })
+      for (const source of [path, pathToFileURL(path)]) await expect(inPage.import(source)).rejects.toMatchObject({ code: 'unsupported' })
+    } finally {
+      server.close()
+      await lite.close()
+      await rm(directory, { recursive: true })
+    }
   })
 })
 

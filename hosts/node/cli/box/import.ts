@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { defineCommand, jsonOption } from '../command.ts'
 import { count } from '../count.ts'
 import { readInput } from '../read-input.ts'
@@ -23,7 +24,9 @@ export const boxImport = defineCommand({
   async run(terminal, options, [file, operand]) {
     const name = newBoxName(operand, options.name, path)
     const info = await withHome(terminal, { home: options.home }, async (lite) => {
-      const archive = readInput(terminal, file!)
+      // A file says how long it is; a pipe does not, and is read all the same.
+      const isFile = file !== '-' && statSync(file!, { throwIfNoEntry: false })?.isFile() === true
+      const archive = isFile ? file! : readInput(terminal, file!)
       const box = await watch(terminal, 'Importing', (watched) => lite.import(archive, { ...(name !== undefined && { name }), ...watched }))
       return await box.info()
     })

@@ -9,7 +9,8 @@ export const boxLogs = defineCommand({
   options: { follow: { type: 'boolean', short: 'f', help: 'go on until the box stops' }, ...homeOption },
   async run(terminal, options, [name]) {
     await withBox(terminal, { home: options.home }, name!, async (box) => {
-      for await (const text of box.logs({ follow: options.follow === true })) await terminal.writeBytes(new TextEncoder().encode(text))
+      const { signal } = terminal
+      for await (const text of box.logs({ follow: options.follow === true, signal })) await terminal.writeBytes(new TextEncoder().encode(text))
     })
     return 0
   },
