@@ -28,9 +28,9 @@ const program = `import { run } from 'boxlite'
 const { stdout } = await run('echo hi', { assets: new URL('guest/', document.baseURI) })
 document.title = stdout.trim()
 `
-const importMap = JSON.stringify({
-  imports: { boxlite: './boxlite/dist/hosts/browser/index.js', idb: './idb/build/index.js', fzstd: './fzstd/esm/index.mjs' },
-})
+/** The example, whose import map is as npm lays the packages out. */
+const example = join(root, 'examples/browser-embed')
+const importMap = /<script type="importmap">([^]*?)<\/script>/.exec(readFileSync(join(example, 'index.html'), 'utf8'))![1]!
 const page = (scripts: string): string => `<!doctype html><html lang="en"><meta charset="utf-8"><title>not yet</title>${scripts}</html>\n`
 const module = '<script type="module" src="./main.js"></script>'
 
@@ -98,18 +98,19 @@ describe.skipIf(whyNot !== null)(`a page with the package${whyNot === null ? '' 
     return { out, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${subPath}${name}/` }
   }
 
-  async function said(url: string): Promise<string> {
+  /** What the page says in the end, which begins by saying `first`. */
+  async function said(url: string, first = 'not yet', where = 'title'): Promise<string> {
     const tab = await context.newPage()
     complaints.length = 0
     await tab.goto(url)
     await Promise.race([
-      tab.waitForFunction(() => document.title !== 'not yet', null, { timeout: 120_000 }),
+      tab.waitForFunction(([where, first]) => document.querySelector(where!)!.textContent !== first, [where, first], { timeout: 120_000 }),
       tab.waitForEvent('pageerror', { timeout: 120_000 }).then((error) => Promise.reject(error)),
     ])
-    const title = await tab.title()
+    const text = await tab.locator(where).first().textContent()
     expect(await tab.evaluate(() => crossOriginIsolated)).toBe(false)
     await tab.close()
-    return title
+    return text!
   }
 
   it('that Vite builds runs a box', async () => {
@@ -128,12 +129,13 @@ describe.skipIf(whyNot !== null)(`a page with the package${whyNot === null ? '' 
     expect(complaints).toEqual([])
   })
 
-  it('that has an import map, and nothing was built for, runs a box', async () => {
+  it('that has an import map, and nothing was built for, runs a box: the example', async () => {
     const { out, url } = place('map')
-    for (const name of ['boxlite', 'idb', 'fzstd']) symlinkSync(join(folder, 'project/node_modules', name), join(out, name))
-    writeFileSync(join(out, 'main.js'), program)
-    writeFileSync(join(out, 'index.html'), page(`<script type="importmap">${importMap}</script>${module}`))
-    expect(await said(url)).toBe('hi')
+    for (const file of ['index.html', 'main.js']) cpSync(join(example, file), join(out, file))
+    mkdirSync(join(out, 'node_modules'))
+    for (const name of ['boxlite', 'idb', 'fzstd']) symlinkSync(join(folder, 'project/node_modules', name), join(out, 'node_modules', name))
+    symlinkSync(guestFolder() as string, join(out, 'node_modules/boxlite-guest-386'))
+    expect(await said(url, 'A Linux machine starts …', '#output')).toMatch(/^Linux .* i686 GNU\/Linux\n$/)
     expect(complaints).toEqual([])
   })
 
