@@ -11,7 +11,7 @@ import type { LayerFile } from '../../src/host.ts'
 import { count } from '../counts.ts'
 
 const layer = `${'1'.repeat(32)}.qcow2`
-const LIMIT = 3 * BLOCK_BYTES
+const LIMIT = 2.5 * BLOCK_BYTES
 
 /** What the file should be: as written, and as it was when it was last durable. */
 interface Model {
@@ -148,8 +148,9 @@ describe('a file of a layer in a database', () => {
             await file.close()
             file = await files.open(layer, 'write', [])
           } else await carryOut(file, model, one)
-          expect(difference(await contentOf(file), model.bytes)).toBeNull()
+          if (one.kind === 'die' || one.kind === 'reopen') expect(difference(await contentOf(file), model.bytes)).toBeNull()
         }
+        expect(difference(await contentOf(file), model.bytes)).toBeNull()
       })
         .beforeEach(begin)
         .afterEach(end),

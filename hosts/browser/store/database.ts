@@ -168,20 +168,24 @@ async function commit<T>(transaction: Writing, work: () => Promise<T>): Promise<
     () => null,
     (error: unknown) => ({ error }),
   )
-  try {
-    const result = await work()
+  const done = await work().then(
+    (result) => ({ result }),
+    (error: unknown) => ({ error }),
+  )
+  if ('result' in done) {
     const failure = await ended
     if (failure !== null) throw failure.error
-    return result
-  } catch (error) {
-    try {
-      transaction.abort()
-    } catch {
-      // It has ended by itself, of what made `work` fail.
-    }
-    await ended
-    throw error
+    return done.result
   }
+  let { error } = done
+  try {
+    transaction.abort()
+  } catch {
+    // It has ended before, which made `work` fail, and says why.
+    error = (await ended)?.error ?? error
+  }
+  await ended
+  throw error
 }
 
 async function checkFences(transaction: Writing, fences: readonly Fence[]): Promise<void> {
