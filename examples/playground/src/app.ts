@@ -17,8 +17,10 @@ export interface PerformOptions {
   readonly boxId?: string
   /** Whether it may be called off. */
   readonly cancellable?: boolean
-  /** Said aloud, and to nobody's eyes, when it is done. */
+  /** Said at the foot of the page when it is done. */
   readonly done?: string
+  /** What the user may do about a failure with one key. */
+  readonly offer?: (error: unknown) => Notice['action']
 }
 
 export class App {
@@ -45,7 +47,7 @@ export class App {
   /** Does something while the page says so. What fails becomes a notice; the result is then null. */
   async perform<T>(what: string, work: (task: TaskControl) => Promise<T>, options: PerformOptions = {}): Promise<T | null> {
     const id = ++this.#lastId
-    const { boxId = null, cancellable = false, done } = options
+    const { boxId = null, cancellable = false, done, offer } = options
     const abort = new AbortController()
     const cancel = cancellable ? () => abort.abort(new Error('cancelled by the user')) : null
     this.#tasks([...this.model.state.tasks, { id, what, boxId, step: null, doneBytes: 0, totalBytes: null, cancel }])
@@ -62,7 +64,7 @@ export class App {
       return result
     } catch (error) {
       if (abort.signal.aborted) this.say(`${what}: cancelled`)
-      else this.fail(what, error)
+      else this.fail(what, error, offer?.(error))
       return null
     } finally {
       this.#tasks(this.model.state.tasks.filter((task) => task.id !== id))
@@ -91,7 +93,7 @@ export class App {
     this.model.update({ notices: this.model.state.notices.filter((notice) => notice.id !== id) })
   }
 
-  /** Says something to those who do not see the page. */
+  /** Says something that is worth a line, and is gone with the next. */
   say(text: string): void {
     const place = document.getElementById('said')
     if (place !== null) place.textContent = text

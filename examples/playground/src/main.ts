@@ -22,6 +22,7 @@ import { noticesView } from './views/notices.ts'
 import { panesView } from './views/panes.ts'
 import { tasksView } from './views/tasks.ts'
 import { timelineView } from './views/timeline.ts'
+import { touchKeysView } from './views/touch-keys.ts'
 import lessonText from '../lessons/break-and-restore.md?raw'
 
 applyTheme()
@@ -37,6 +38,7 @@ filesView(app, terminals)
 lessonView(app, parseLesson(lessonText), terminals)
 panesView(app)
 tasksView(app)
+touchKeysView(terminals)
 listenToKeys(app, terminals)
 
 // What nobody caught is a defect; it is told like every other failure.

@@ -1,6 +1,6 @@
 // The one place that holds what the page shows. Views read it and watch it; only actions change it.
 
-import type { BoxInfo, EngineInfo, FileEntry, SnapshotTree } from 'boxlite'
+import type { BoxInfo, EngineInfo, FileEntry, SnapshotTree, StorageState } from 'boxlite/browser'
 
 /** Something that takes time. */
 export interface Task {
@@ -31,19 +31,14 @@ export interface Notice {
   readonly action: { readonly label: string; readonly run: () => void } | null
 }
 
-export interface StorageState {
-  readonly usedBytes: number
-  readonly quotaBytes: number
-  readonly persisted: boolean
-}
-
 /** What the box that is shown looks like from inside the library. */
 export interface Shown {
   readonly boxId: string
   readonly tree: SnapshotTree
   /** Written since the newest snapshot. */
   readonly ownBytes: number
-  readonly diskBytes: number
+  /** Whether its machine runs in this tab. */
+  readonly isHere: boolean
 }
 
 export interface Directory {
@@ -110,6 +105,20 @@ export class Model {
   /** The box that is shown, as it was last seen. */
   get box(): BoxInfo | null {
     return this.#state.boxes.find(({ id }) => id === this.#state.selected) ?? null
+  }
+
+  /** The box that is shown, where its machine runs in this tab: only then has it a terminal and files here. */
+  get boxHere(): BoxInfo | null {
+    const { box } = this
+    const { shown } = this.#state
+    return box?.state === 'running' && shown?.boxId === box.id && shown.isHere ? box : null
+  }
+
+  /** The box that is shown, where its machine runs in another tab. */
+  get boxElsewhere(): BoxInfo | null {
+    const { box } = this
+    const { shown } = this.#state
+    return box?.state === 'running' && shown?.boxId === box.id && !shown.isHere ? box : null
   }
 
   /** Whether something is under way with a box. */

@@ -35,7 +35,7 @@ export class Terminals {
     this.#place = place
     new ResizeObserver(() => this.#fit()).observe(place)
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.paint())
-    app.model.watch(({ boxes, selected }) => [boxes, selected], () => this.#follow())
+    app.model.watch(({ boxes, selected, shown }) => [boxes, selected, shown], () => this.#follow())
   }
 
   /** Calls `listener` when a box's terminal has been quiet for a moment after something happened in it. */
@@ -53,10 +53,15 @@ export class Terminals {
     if (selected !== null) this.#screens.get(selected)?.terminal.focus()
   }
 
+  /** Hands keys to the box as they are: those that a touch screen has not. */
+  press(keys: string): void {
+    const { selected } = this.#app.model.state
+    if (selected !== null) this.#screens.get(selected)?.terminal.input(keys)
+  }
+
   /** Types into the terminal of the box that is shown, as its user would. */
   type(text: string): void {
-    const { selected } = this.#app.model.state
-    if (selected !== null) this.#screens.get(selected)?.terminal.input(text)
+    this.press(text)
     this.focus()
   }
 
@@ -74,8 +79,8 @@ export class Terminals {
       else if (box.state !== 'running' && screen.phase === 'ended') screen.phase = 'free'
       screen.element.hidden = boxId !== selected
     }
-    const box = boxes.find(({ id }) => id === selected)
-    if (box?.state === 'running') void this.#attach(box.id)
+    const { boxHere } = this.#app.model
+    if (boxHere !== null) void this.#attach(boxHere.id)
     this.#fit()
   }
 
@@ -83,6 +88,8 @@ export class Terminals {
     const screen = this.#screens.get(boxId) ?? this.#open(boxId)
     if (screen.phase !== 'free') return
     screen.phase = 'shell'
+    // The button that started the box is gone, and the focus with it.
+    if (document.activeElement === document.body) this.focus()
     const how = await this.#shellOf(screen, boxId)
     screen.shell = null
     screen.phase = 'ended'

@@ -1,8 +1,9 @@
 // What is done with a whole box.
 
-import { type Box, type CreateOptions, isBoxLiteError } from 'boxlite'
+import { type Box, type CreateOptions, isBoxLiteError, takeOver } from 'boxlite/browser'
 import type { App, TaskControl } from '../app.ts'
 import { titleOf } from '../format.ts'
+import type { Notice } from '../model.ts'
 import { refresh, select } from './home.ts'
 
 /** Boxes whose events the page listens to. */
@@ -36,10 +37,22 @@ export async function startBox(app: App, boxId: string): Promise<boolean> {
       await box.start({ signal, onProgress })
       return true
     },
-    { boxId, cancellable: true, done: `'${name}' runs` },
+    { boxId, cancellable: true, done: `'${name}' runs`, offer: (error) => offerTakeOver(app, boxId, error) },
   )
   await refresh(app)
   return started === true
+}
+
+/** Makes a box this tab's, and starts it: the tab that had it is asked to stop it first. */
+export async function takeOverBox(app: App, boxId: string): Promise<void> {
+  const name = titleOf(await app.box(boxId))
+  const taken = await app.perform(`Taking '${name}' over from another tab`, () => takeOver(app.lite, boxId), { boxId })
+  if (taken === null) return refresh(app)
+  await startBox(app, boxId)
+}
+
+function offerTakeOver(app: App, boxId: string, error: unknown): Notice['action'] {
+  return isBoxLiteError(error, 'busy') ? { label: 'Take it over', run: () => void takeOverBox(app, boxId) } : null
 }
 
 export async function stopBox(app: App, boxId: string): Promise<void> {

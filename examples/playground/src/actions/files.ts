@@ -18,8 +18,8 @@ export interface ViewedFile {
 
 /** Shows a directory. Only of a box that runs: looking must not start one. */
 export async function openDirectory(app: App, path: string): Promise<void> {
-  const boxId = app.model.box?.state === 'running' ? app.model.box.id : null
-  if (boxId === null) return
+  const boxId = app.model.boxHere?.id
+  if (boxId === undefined) return
   try {
     const box = await app.box(boxId)
     const entries = await box.files.list(path)

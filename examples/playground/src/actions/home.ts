@@ -1,8 +1,9 @@
 // Opening the home, and looking at what is in it.
 
-import { BoxLite } from 'boxlite'
+import { askToPersist as persist, BoxLite, lostHome, readStorageState } from 'boxlite/browser'
 import type { App } from '../app.ts'
 import { recall, remember } from '../memory.ts'
+import type { Shown } from '../model.ts'
 
 /** Opens the home of this origin with the guest that is served beside the page. */
 export async function openHome(app: App): Promise<boolean> {
@@ -19,6 +20,8 @@ export async function openHome(app: App): Promise<boolean> {
   for (const { name, boxId, error } of lite.recovered) {
     if (error !== null) app.fail(`Recovering the box '${name ?? boxId}'`, error)
   }
+  const lost = lostHome(lite)
+  if (lost !== null) app.fail('Finding the boxes of your last visit', lostSince(lost))
   await refresh(app)
   const known = recall('selected')
   const { boxes } = app.model.state
@@ -27,47 +30,68 @@ export async function openHome(app: App): Promise<boolean> {
   return true
 }
 
-/** Reads anew what the page shows of the home. */
-export async function refresh(app: App): Promise<void> {
-  const boxes = await app.lite.list()
-  const { selected } = app.model.state
-  const there = boxes.some(({ id }) => id === selected)
-  app.model.update({ boxes, selected: there ? selected : null, ...(there ? {} : { shown: null, snapshot: null, directory: null }) })
-  if (there) await refreshShown(app)
-  await refreshStorage(app)
+/** The library finds out; that somebody deleted a database is no failure of its own. */
+function lostSince(made: Date): Error {
+  const day = made.toLocaleDateString()
+  return new Error(`The boxes that were kept here since ${day} are gone: the browser or somebody cleared this site's data. This is a new home.`)
+}
+
+/** The reading that is under way, and the one that follows it. */
+let reading: Promise<void> | null = null
+let next: Promise<void> | null = null
+
+/** Reads anew what the page shows of the home; resolves when all is shown that was so when this was called. */
+export function refresh(app: App): Promise<void> {
+  if (reading === null) {
+    reading = read(app).finally(() => (reading = null))
+    return reading
+  }
+  next ??= reading.then(() => {
+    next = null
+    return refresh(app)
+  })
+  return next
 }
 
 /** Shows a box. */
 export async function select(app: App, boxId: string): Promise<void> {
   remember('selected', boxId)
   app.model.update({ selected: boxId, shown: null, snapshot: null, directory: null })
-  await refreshShown(app)
+  await refresh(app)
 }
 
-async function refreshShown(app: App): Promise<void> {
-  const { selected } = app.model.state
-  if (selected === null) return
-  const box = await app.lite.get(selected)
-  if (box === null) return
+async function read(app: App): Promise<void> {
   try {
-    const [tree, { disk }] = await Promise.all([box.snapshot.tree(), box.info()])
-    if (app.model.state.selected !== selected) return
-    app.model.update({ shown: { boxId: selected, tree, ownBytes: disk.ownBytes, diskBytes: disk.virtualSizeBytes } })
+    const boxes = await app.lite.list()
+    const { selected } = app.model.state
+    const shown = boxes.some(({ id }) => id === selected) ? await readShown(app, selected) : null
+    // Another box was chosen in the meantime: it is read next.
+    if (app.model.state.selected !== selected) app.model.update({ boxes })
+    else if (shown === null) app.model.update({ boxes, selected: null, shown, snapshot: null, directory: null })
+    else app.model.update({ boxes, shown })
+    await refreshStorage(app)
   } catch (error) {
-    app.fail('Reading the box', error)
+    app.fail('Reading the boxes', error)
   }
 }
 
+/** Null: the box was removed. */
+async function readShown(app: App, boxId: string | null): Promise<Shown | null> {
+  const box = boxId === null ? null : await app.lite.get(boxId)
+  if (box === null) return null
+  const [tree, { disk, machine }] = await Promise.all([box.snapshot.tree(), box.info()])
+  return { boxId: box.id, tree, ownBytes: disk.ownBytes, isHere: machine !== null }
+}
+
 export async function refreshStorage(app: App): Promise<void> {
-  const { usage = 0, quota = 0 } = await navigator.storage.estimate()
-  app.model.update({ storage: { usedBytes: usage, quotaBytes: quota, persisted: await navigator.storage.persisted() } })
+  app.model.update({ storage: await readStorageState() })
 }
 
 /** Asks the browser not to clear the boxes away when space is short. */
 export async function askToPersist(app: App): Promise<void> {
-  const granted = await navigator.storage.persist()
-  app.say(granted ? 'The browser keeps the boxes' : 'The browser did not grant it')
-  await refreshStorage(app)
+  const storage = await persist()
+  app.model.update({ storage })
+  app.say(storage.isPersistent ? 'The browser keeps the boxes' : 'The browser did not grant it')
 }
 
 /** Gives back the space of what no box reaches. */

@@ -45,26 +45,26 @@ export async function resetLesson(app: App): Promise<void> {
     },
     { boxId: box.id, done: 'The lesson is back at its beginning' },
   )
-  if (done !== null) advance(app, { boxId: box.id, doneSteps: 0 })
   await refresh(app)
+  if (done !== null) advance(app, { boxId: box.id, doneSteps: 0 })
 }
 
-/** Whether a look is under way; one at a time, and one more where it was asked for meanwhile. */
+/** Whether a look is under way: one at a time, and one more where it was called for meanwhile, by a person or not. */
 let looking = false
-let again = false
+let again: { readonly asked: boolean } | null = null
 
 /** Looks whether the present step is done, and goes on where it is. `asked`: by a person, who is told what is missing. */
 export async function checkLesson(app: App, lesson: Lesson, asked: boolean): Promise<void> {
   if (looking) {
-    again = true
+    again = { asked: asked || again?.asked === true }
     return
   }
   looking = true
   try {
-    do {
-      again = false
-      await checkOnce(app, lesson, asked)
-    } while (again)
+    for (let next: typeof again = { asked }; next !== null; next = again) {
+      again = null
+      await checkOnce(app, lesson, next.asked)
+    }
   } finally {
     looking = false
   }

@@ -40,7 +40,7 @@ export function barView(app: App, terminals: Terminals): void {
     ({ storage, engine, phase }) => [storage, engine, phase],
     ({ storage, engine, phase }) => {
       const engineWords = phase === 'opening' ? '…' : (engine?.name ?? 'no engine')
-      const stored = storage === null ? '' : ` · ${bytes(storage.usedBytes)}${storage.persisted ? '' : ' · not persistent'}`
+      const stored = storage === null ? '' : ` · ${bytes(storage.usedBytes ?? 0)}${storage.isPersistent ? '' : ' · not persistent'}`
       const works = engine !== null && engine.name !== null
       draw(about, h('span', { class: works ? 'dot running' : 'dot failed' }), engineWords, h('span', { class: 'wide' }, stored))
     },
@@ -61,7 +61,7 @@ async function showAbout(app: App): Promise<void> {
     h(
       'div',
       { class: 'row' },
-      button('Ask the browser to keep it', askToPersist, state.storage?.persisted !== false),
+      button('Ask the browser to keep it', askToPersist, state.storage?.isPersistent !== false),
       button('Free unused space', freeSpace),
       button('Check all disks', checkHome),
     ),
@@ -96,10 +96,11 @@ function engineFacts({ engine }: State): Fact[] {
 
 function storageFacts({ storage }: State): Fact[] {
   if (storage === null) return [['Storage', 'not known yet']]
-  const { usedBytes, quotaBytes, persisted } = storage
+  const { usedBytes, quotaBytes, isPersistent } = storage
+  const used = usedBytes === null || quotaBytes === null ? 'The browser does not tell.' : `${bytes(usedBytes)} of ${bytes(quotaBytes)}`
   return [
-    ['Used', `${bytes(usedBytes)} of ${bytes(quotaBytes)} that the browser allows`],
-    ['Persistent', persisted ? KEPT : NOT_KEPT],
+    ['Used', used],
+    ['Persistent', isPersistent ? KEPT : NOT_KEPT],
   ]
 }
 

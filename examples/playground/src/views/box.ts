@@ -2,7 +2,7 @@
 
 import type { BoxInfo } from 'boxlite'
 import { exportBox } from '../actions/archives.ts'
-import { startBox, stopBox } from '../actions/boxes.ts'
+import { startBox, stopBox, takeOverBox } from '../actions/boxes.ts'
 import type { App } from '../app.ts'
 import { byId, draw, h } from '../dom.ts'
 import { titleOf } from '../format.ts'
@@ -13,7 +13,7 @@ import { curtainTasks, taskLine } from './tasks.ts'
 
 export function boxView(app: App): void {
   app.model.watch(
-    ({ boxes, selected, tasks, phase, engine }) => [boxes, selected, tasks, phase, engine],
+    ({ boxes, selected, shown, tasks, phase, engine }) => [boxes, selected, shown, tasks, phase, engine],
     (state) => {
       const { box } = app.model
       draw(byId('box-head'), ...head(app, box))
@@ -29,13 +29,15 @@ export function boxView(app: App): void {
 export function togglePower(app: App): void {
   const { box } = app.model
   if (box === null || app.model.isBusy(box.id)) return
-  void (box.state === 'running' ? stopBox(app, box.id) : startBox(app, box.id))
+  if (app.model.boxElsewhere !== null) void takeOverBox(app, box.id)
+  else void (box.state === 'running' ? stopBox(app, box.id) : startBox(app, box.id))
 }
 
 function head(app: App, box: BoxInfo | null): Node[] {
   if (box === null) return [h('h2', { id: 'box-title' }, 'Terminal')]
   const busy = app.model.isBusy(box.id)
-  const runs = box.state === 'running'
+  const power: readonly [string, IconName] =
+    app.model.boxElsewhere !== null ? ['Take over', 'play'] : box.state === 'running' ? ['Stop', 'stop'] : ['Start', 'play']
   const button = (key: string, label: string, symbol: IconName, act: () => void): HTMLElement => {
     const words = `${label} '${titleOf(box)}'`
     const properties = { class: 'quiet', 'data-key': key, disabled: busy, title: words, 'aria-label': words, onclick: act }
@@ -45,7 +47,7 @@ function head(app: App, box: BoxInfo | null): Node[] {
     h('h2', { id: 'box-title' }, titleOf(box)),
     h('span', { class: `state ${box.state ?? 'damaged'}` }, box.state ?? 'damaged'),
     h('span', { class: 'spring' }),
-    runs ? button('power', 'Stop', 'stop', () => togglePower(app)) : button('power', 'Start', 'play', () => togglePower(app)),
+    button('power', ...power, () => togglePower(app)),
     button('branch', 'Branch', 'branch', () => void askToBranch(app, null)),
     button('export', 'Export', 'download', () => void exportBox(app, box.id)),
     button('remove', 'Remove', 'trash', () => void askToRemoveBox(app)),
@@ -55,16 +57,26 @@ function head(app: App, box: BoxInfo | null): Node[] {
 function behindCurtain(app: App, box: BoxInfo | null, state: State): Node | null {
   if (state.phase === 'opening') return h('div', {}, h('p', {}, 'Opening the boxes of this browser…'))
   if (state.phase === 'failed') return h('div', {}, h('h3', {}, 'The boxes could not be opened'), h('p', {}, 'What went wrong stands above.'))
-  if (box !== null && box.state === 'running') return null
+  if (box !== null && box.state === 'running' && app.model.boxElsewhere === null) return null
   const tasks = curtainTasks(app)
   if (tasks.length > 0) return h('div', {}, ...tasks.map(taskLine))
   if (box === null) return welcome(app)
+  if (app.model.boxElsewhere !== null) return elsewhere(app, box)
   const words = box.state === 'created' ? 'This box was never started.' : 'This box does not run. Its disk is as it was left.'
   return h(
     'div',
     {},
     h('p', {}, box.attention ?? words),
     h('button', { class: 'primary', 'data-key': 'start', onclick: () => void startBox(app, box.id) }, icon('play'), `Start '${titleOf(box)}'`),
+  )
+}
+
+function elsewhere(app: App, box: BoxInfo): Node {
+  return h(
+    'div',
+    {},
+    h('p', {}, `'${titleOf(box)}' runs in another tab. Taken over, it is stopped there and started here.`),
+    h('button', { class: 'primary', 'data-key': 'start', onclick: () => void takeOverBox(app, box.id) }, `Take over '${titleOf(box)}'`),
   )
 }
 

@@ -33,20 +33,20 @@ export function filesView(app: App, terminals: Terminals): void {
     if (event.key === 'Backspace') up(app)
   })
   app.model.watch(
-    ({ directory, selected, boxes, side, pane: shown }) => [directory, selected, boxes, side, shown],
-    ({ directory, side, pane: shown }) => {
-      const runs = app.model.box?.state === 'running'
+    ({ directory, selected, boxes, shown, side, pane: seen }) => [directory, selected, boxes, shown, side, seen],
+    ({ directory, side, pane: seen }) => {
+      const runs = app.model.boxHere !== null
       // Looked at when somebody can see it, and not before the box runs.
-      if (runs && directory === null && (side === 'files' || shown === 'files')) void openDirectory(app, HOME)
+      if (runs && directory === null && (side === 'files' || seen === 'files')) void openDirectory(app, HOME)
       draw(pane, ...(runs && directory !== null ? listing(app, directory) : [h('p', { class: 'empty' }, words(app))]))
     },
   )
 }
 
 function words(app: App): string {
-  const { box } = app.model
+  const { box, boxHere } = app.model
   if (box === null) return 'The files of a box appear here.'
-  return box.state === 'running' ? 'Reading…' : 'Files are shown while the box runs.'
+  return boxHere === null ? 'Files are shown while the box runs in this tab.' : 'Reading…'
 }
 
 function listing(app: App, directory: Directory): Node[] {

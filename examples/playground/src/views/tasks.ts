@@ -18,9 +18,9 @@ export function tasksView(app: App): void {
 
 /** Those that are told where the terminal will be, and not at the foot a second time. */
 export function curtainTasks({ model }: App): readonly Task[] {
-  const { box, state } = model
+  const { box, boxElsewhere, state } = model
   if (box === null) return state.tasks
-  return box.state === 'running' ? [] : state.tasks.filter(({ boxId }) => boxId === null || boxId === box.id)
+  return box.state === 'running' && boxElsewhere === null ? [] : state.tasks.filter(({ boxId }) => boxId === null || boxId === box.id)
 }
 
 /** One task: what, how far, and how to call it off. */

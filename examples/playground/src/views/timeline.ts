@@ -74,8 +74,8 @@ function treeItem(row: TimelineRow, width: number, shown: Shown, chosen: boolean
 
 function card(app: App, snapshot: SnapshotInfo): (Node | null)[] {
   const { name, description, createdAt, consistency, ownBytes } = snapshot
-  const action = (key: string, label: string, symbol: Parameters<typeof icon>[0], act: () => void): HTMLElement =>
-    h('button', { 'data-key': key, onclick: act, class: key === 'restore' ? 'primary' : null }, icon(symbol), label)
+  const remove = `Remove the snapshot '${name}'`
+  const forget = (): void => void askToRemoveSnapshot(app, snapshot)
   return [
     h('h3', {}, name),
     description === '' ? null : h('p', { class: 'note' }, description),
@@ -83,9 +83,10 @@ function card(app: App, snapshot: SnapshotInfo): (Node | null)[] {
     h(
       'div',
       { class: 'row' },
-      action('restore', 'Restore', 'restore', () => void askToRestore(app, snapshot)),
-      action('branch', 'Branch', 'branch', () => void askToBranch(app, snapshot)),
-      action('remove', 'Remove', 'trash', () => void askToRemoveSnapshot(app, snapshot)),
+      h('button', { 'data-key': 'restore', class: 'primary', onclick: () => void askToRestore(app, snapshot) }, icon('restore'), 'Restore'),
+      h('button', { 'data-key': 'branch', onclick: () => void askToBranch(app, snapshot) }, icon('branch'), 'Branch'),
+      h('span', { class: 'spring' }),
+      h('button', { 'data-key': 'remove', class: 'quiet icon-only', title: remove, 'aria-label': remove, onclick: forget }, icon('trash')),
     ),
   ]
 }

@@ -1,0 +1,191 @@
+// What a person can do in the playground, done in a real browser with the page as it is built.
+import { readFile, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type * as Axe from 'axe-core'
+import type { Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { because, noPages } from '../browser-kill/pages.ts'
+import { Playground, type Tab } from './playground.ts'
+
+const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe-core finds that keeps people out, as `rule: where`. */
+async function seriousOf(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource)
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: typeof Axe }
+    const { violations } = await axe.run(document, { resultTypes: ['violations'] })
+    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    return serious.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary ?? ''}`))
+  })
+}
+
+describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
+  let playground: Playground
+  let tab: Tab
+
+  beforeAll(async () => {
+    playground = await Playground.open()
+    tab = await playground.visit()
+  })
+  afterAll(() => playground?.close())
+
+  it('starts a box with one button, and its terminal is ready for keys', async () => {
+    await tab.button('Start a box').click()
+    await tab.untilState('box', 'running')
+    await tab.untilShown(/root@box:~#$/m)
+    await tab.page.locator('#terminals textarea:focus').waitFor()
+    await tab.page.keyboard.type('echo $((6 * 7)) grün 🦊\n')
+    await tab.untilShown(/^42 grün 🦊/m)
+  })
+
+  it('tells a failure with what to do about it, and forgets it when it is dismissed', async () => {
+    await tab.press('Control+Shift+O')
+    await tab.page.getByLabel('Name').fill('box')
+    await tab.press('Enter')
+    const notice = tab.page.getByRole('alert').locator('.notice')
+    await notice.waitFor()
+    expect(await notice.innerText()).toMatch(/Making 'box' failed\s*already_exists/)
+    expect(await notice.locator('.remedy').innerText()).not.toBe('')
+    expect(await seriousOf(tab.page)).toEqual([])
+    await tab.button("Dismiss: Making 'box' failed").click()
+    await notice.waitFor({ state: 'detached' })
+  })
+
+  it('puts files into the box, shows their text and takes them out as they were', async () => {
+    const bytes = Buffer.from(Array.from({ length: 300_000 }, (_value, index) => (index * 7919) & 0xff))
+    await writeFile(join(playground.directory, 'data.bin'), bytes)
+    await writeFile(join(playground.directory, 'poem.txt'), 'Wer reitet so spät\n')
+    await tab.page.locator('#upload-file').setInputFiles([join(playground.directory, 'data.bin'), join(playground.directory, 'poem.txt')])
+    await tab.button(/^poem\.txt/).click()
+    const dialog = tab.page.getByRole('dialog')
+    expect(await dialog.locator('pre').innerText()).toBe('Wer reitet so spät\n')
+    await tab.press('Escape')
+    await tab.type('sha256sum data.bin && touch made-in-the-box')
+    await tab.untilShown(new RegExp(await sha256(bytes)))
+    await tab.button(/^made-in-the-box/).waitFor()
+    const downloading = tab.page.waitForEvent('download')
+    await tab.button("Download 'data.bin'").click()
+    expect((await readFile(await (await downloading).path())).equals(bytes)).toBe(true)
+  })
+
+  it('exports a box that runs into a file, and makes a box with the same history of it', async () => {
+    await tab.takeSnapshot('kept')
+    const downloading = tab.page.waitForEvent('download')
+    await tab.button("Export 'box'").click()
+    const file = join(playground.directory, 'travelled.box')
+    await (await downloading).saveAs(file)
+    await tab.page.locator('#import-file').setInputFiles(file)
+    await tab.untilState('travelled', 'created')
+    await tab.moment('kept').waitFor()
+    expect(await tab.box('travelled').locator('.box-facts').innerText()).toContain('1 snapshot')
+  })
+
+  it('removes a box after it has asked', async () => {
+    await tab.press('Control+Shift+B')
+    await tab.box('travelled').press('Delete')
+    await tab.button('Remove box').click()
+    await tab.box('travelled').waitFor({ state: 'detached' })
+    await tab.box('box').click()
+    await tab.untilState('box', 'running')
+  })
+
+  it('has a lesson whose steps find out that they are done, with a restore by the keyboard alone', async () => {
+    await tab.page.getByRole('tab', { name: 'Lesson' }).click()
+    await tab.button('Begin').click()
+    await tab.untilState('lesson', 'running')
+    const done = (count: number): Promise<void> => tab.page.locator('.step.done').nth(count - 1).waitFor({ timeout: 60_000 })
+    const typed = async (): Promise<void> => {
+      const commands = tab.button('Type these commands into the terminal')
+      for (let index = 0; index < (await commands.count()); index++) await commands.nth(index).click()
+    }
+    await tab.untilShown(/#$/m)
+    await tab.button('Check').click()
+    await tab.page.locator('.step .hint', { hasText: '/root/work/started' }).waitFor()
+    await typed()
+    await done(1)
+    await typed()
+    await done(2)
+    await tab.takeSnapshot('safe')
+    await done(3)
+    await tab.type('rm -rf /etc /usr /bin /sbin /lib')
+    await done(4)
+    await tab.takeSnapshot('broken')
+    await done(5)
+    // Choose the moment and go back to it, hands on the keys.
+    await tab.press('Control+Shift+Y', 'Home', 'ArrowDown')
+    expect(await tab.moment('safe').getAttribute('aria-selected')).toBe('true')
+    await tab.press('Enter', 'Enter')
+    await done(6)
+    await tab.moment('broken').waitFor()
+    await tab.type('cat /root/work/thesis.txt')
+    await tab.untilShown(/^Chapter 1/m)
+    await tab.type('echo more >> /root/work/thesis.txt')
+    await done(7)
+    expect(await tab.page.locator('.praise').count()).toBe(1)
+  })
+
+  it('takes the lesson back to its first moment', async () => {
+    await tab.button('Reset').click()
+    await tab.page.getByRole('dialog').getByRole('button', { name: 'Reset' }).click()
+    await tab.page.locator('.step[aria-current]', { hasText: 'Look around' }).waitFor({ timeout: 120_000 })
+    await tab.untilState('lesson', 'running')
+    expect(await tab.page.getByRole('treeitem').count()).toBe(2)
+    expect(await tab.page.locator('.step.done').count()).toBe(0)
+  })
+
+  it('offers to take over a box that another tab has', async () => {
+    const other = await playground.visit()
+    await other.box('lesson').click()
+    const curtain = other.page.locator('#curtain')
+    await curtain.getByText('runs in another tab').waitFor()
+    await curtain.getByRole('button', { name: "Take over 'lesson'" }).click()
+    await other.untilShown(/#$/m)
+    await tab.untilState('lesson', 'stopped')
+    await other.page.close()
+  })
+
+  it('finds its boxes again after a reload, without its server', async () => {
+    await tab.box('box').click()
+    await tab.untilState('box', 'running')
+    await tab.type('echo still here > note.txt; sync; echo wrote')
+    await tab.untilShown(/^wrote/m)
+    await tab.page.evaluate(() => navigator.serviceWorker.ready.then(() => true))
+    await playground.stopServing()
+    await tab.page.reload()
+    await tab.untilState('box', 'stopped')
+    await tab.press('Control+Shift+E')
+    await tab.untilState('box', 'running')
+    await tab.untilShown(/#$/m)
+    await tab.type('cat note.txt')
+    await tab.untilShown(/^still here/m)
+    await tab.moment('kept').waitFor()
+    await playground.serve()
+  })
+
+  it('keeps nobody out: light, dark and as wide as a phone', async () => {
+    expect(await seriousOf(tab.page)).toEqual([])
+    await tab.page.emulateMedia({ colorScheme: 'dark' })
+    expect(await seriousOf(tab.page)).toEqual([])
+    await tab.button('Keyboard shortcuts').click()
+    expect(await seriousOf(tab.page)).toEqual([])
+    await tab.press('Escape')
+    await tab.page.setViewportSize({ width: 390, height: 844 })
+    for (const pane of ['Boxes', 'Timeline', 'Terminal', 'Files', 'Lesson']) {
+      await tab.page.locator('#pane-switch').getByRole('button', { name: pane }).click()
+      expect(await seriousOf(tab.page)).toEqual([])
+      // Nothing sticks out at the side.
+      expect(await tab.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+    }
+  })
+
+  it('leaves no complaint in the console, so its policy lets it do all of this', () => {
+    // A server that was stopped is noticed, and meant to be.
+    expect(playground.complaints.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'))).toEqual([])
+  })
+})
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(bytes))).toString('hex')
+}
