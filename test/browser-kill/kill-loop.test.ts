@@ -90,6 +90,6 @@ describe.skipIf(noPages !== null)(`a page that ends at any moment${because(noPag
       console.log(`pages that end: ${ROUNDS} rounds, ${acknowledged} acknowledged steps, ${guest.acknowledged} of them of a guest that ran`)
       expect(acknowledged).toBeGreaterThan(ROUNDS)
     },
-    ROUNDS * 60_000,
+    ROUNDS * 120_000,
   )
 })

@@ -7,6 +7,10 @@ import { because, noPages, Pages } from './pages.ts'
 import type { Tab } from './tab.ts'
 
 const MIB = 2 ** 20
+/** Writes file after file and says what each holds once it is flushed, until one cannot be. */
+const FILL = `n=0
+while [ $n -lt 100 ] && dd if=/dev/urandom of=/root/full$n bs=1M count=1 conv=fsync 2>/dev/null; do sha256sum /root/full$n; n=$((n + 1)); done
+echo full after $n`
 
 describe.skipIf(noPages !== null)(`the storage of a page${because(noPages)}`, () => {
   const pages = Pages.use()
@@ -46,6 +50,30 @@ describe.skipIf(noPages !== null)(`the storage of a page${because(noPages)}`, ()
     expect(await tab.call('blocks', 'disk', 1)).toEqual(sums.slice(0, 1))
     await tab.call('restore', 'disk', 'after')
     expect(await tab.call('blocks', 'disk', sums.length)).toEqual(sums)
+    await tab.close()
+  })
+
+  it('is full under a guest that runs: the guest and its snapshot are told, what was flushed is there after a start with room', async () => {
+    const tab = await pages.visit()
+    // The guest's files take most of it.
+    await setQuota(tab, (await tab.call('usedBytes')) + 15 * MIB)
+    await tab.call('open')
+    await tab.call('make', 'guest')
+    await tab.call('snapshot', 'guest', 'before')
+    const said = await tab.call('exec', 'guest', FILL)
+    const sums = said.split('\n').filter((line) => line.includes('/root/full'))
+    expect(sums.length).toBeGreaterThan(0)
+    expect(said).toContain('full after')
+    await expect(tab.call('snapshot', 'guest', 'full')).rejects.toMatchObject({ code: 'no_space' })
+    await setQuota(tab, null)
+    await tab.call('stop', 'guest')
+    await tab.call('start', 'guest')
+    expect((await tab.call('exec', 'guest', `sha256sum ${sums.map((_, n) => `/root/full${n}`).join(' ')}`)).trim().split('\n')).toEqual(sums)
+    await tab.call('exec', 'guest', 'dd if=/dev/urandom of=/root/more bs=1M count=1 conv=fsync')
+    await tab.call('snapshot', 'guest', 'after')
+    await tab.call('stop', 'guest')
+    expect(Object.keys(await tab.call('digests', 'guest'))).toEqual(['after', 'before'])
+    expect((await tab.call('findings')).filter(({ severity }) => severity !== 'leftover')).toEqual([])
     await tab.close()
   })
 

@@ -23,17 +23,21 @@ describe.skipIf(noPages !== null)(`two tabs and one box${because(noPages)}`, () 
     await Promise.all(tabs.map((tab) => tab.close()))
   })
 
-  it('start it at once: one runs it, and the other after it is closed', async () => {
+  it('start it at once: one runs it; the other takes it over, and when it is closed the first has it again', async () => {
     const tabs = [await pages.home(), await pages.home()] as const
     await tabs[0].call('createGuest', 'box')
     const outcomes = await Promise.allSettled(tabs.map((tab) => tab.call('start', 'box')))
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'busy' } })
     const [winner, loser] = outcomes[0]!.status === 'fulfilled' ? tabs : [tabs[1], tabs[0]]
-    await winner.call('exec', 'box', 'echo flushed > /root/file; sync')
-    await winner.close()
-    await loser.call('alone')
-    expect(await loser.call('exec', 'box', 'cat /root/file')).toBe('flushed\n')
+    await winner.call('exec', 'box', 'echo not flushed > /root/file')
+    // The owner is asked, so that not even what was not flushed is lost.
+    await loser.call('takeOver', 'box')
+    expect(await loser.call('exec', 'box', 'cat /root/file; echo flushed > /root/file; sync')).toBe('not flushed\n')
+    await expect(winner.call('start', 'box')).rejects.toMatchObject({ code: 'busy' })
     await loser.close()
+    await winner.call('alone')
+    expect(await winner.call('exec', 'box', 'cat /root/file')).toBe('flushed\n')
+    await winner.close()
   })
 })

@@ -85,20 +85,30 @@ function write({ box, say }: GuestWork, name: string): Writing {
   return writing
 
   async function follow(): Promise<void> {
-    let rest = ''
-    try {
-      for await (const event of box.exec('sh', ['-c', WRITE, name])) {
-        if (event.kind === 'exit') {
-          if (writing.isExpectedToEnd) return
-          throw new Error(`The guest stopped writing: ${JSON.stringify(event)}`)
-        }
-        const lines = (rest + event.data).split('\n')
-        rest = lines.pop()!
-        for (const line of lines) await say('<', 'file', ...line.split(' ').slice(0, 2))
-        if (lines.length > 0) heard()
+    for (;;) {
+      try {
+        await followOnce()
+        return
+      } catch (error) {
+        // The box was stopped and has to be started for this, which waits for nobody who is alone in the home.
+        if (isBoxLiteError(error, 'busy')) continue
+        if (!writing.isExpectedToEnd || !isBoxLiteError(error)) throw error
+        return
       }
-    } catch (error) {
-      if (!writing.isExpectedToEnd || !isBoxLiteError(error)) throw error
+    }
+  }
+
+  async function followOnce(): Promise<void> {
+    let rest = ''
+    for await (const event of box.exec('sh', ['-c', WRITE, name])) {
+      if (event.kind === 'exit') {
+        if (writing.isExpectedToEnd) return
+        throw new Error(`The guest stopped writing: ${JSON.stringify(event)}`)
+      }
+      const lines = (rest + event.data).split('\n')
+      rest = lines.pop()!
+      for (const line of lines) await say('<', 'file', ...line.split(' ').slice(0, 2))
+      if (lines.length > 0) heard()
     }
   }
 }

@@ -149,6 +149,11 @@ export class Lab {
     return sums
   }
 
+  /** What the browser counts against the site's quota. */
+  async usedBytes(): Promise<number> {
+    return (await navigator.storage.estimate()).usage!
+  }
+
   /** Opens a disk and keeps it open. */
   async hold(name: string): Promise<void> {
     this.#held = await (await this.#box(name)).disk()
