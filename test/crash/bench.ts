@@ -18,10 +18,12 @@ export class Bench {
   /** Changes what the cut process does: the mutants. */
   wrap: (run: Run, wrappers: Wrappers) => Wrappers = (_run, wrappers) => wrappers
   readonly #cores: readonly [Core, Core]
-  readonly #homes = new Map<HomeKind, Home>()
+  readonly #homes: Map<HomeKind, Home>
 
-  constructor(cores: readonly [Core, Core], checker: Checker, bounds: Bounds) {
+  /** `homes`: those that benches of the same bounds made before; a home is never changed, only forked. */
+  constructor(cores: readonly [Core, Core], checker: Checker, bounds: Bounds, homes = new Map<HomeKind, Home>()) {
     this.#cores = cores
+    this.#homes = homes
     this.checker = checker
     this.bounds = bounds
     this.sampling = { ...bounds, variantsPerNode: Math.ceil(bounds.variantsPerNode / 2), imagesPerPoint: Math.ceil(bounds.imagesPerPoint / 8) }

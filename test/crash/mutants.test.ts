@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { Core } from '../../src/core/core.ts'
 import { Bench } from './bench.ts'
 import { Checker } from './checker.ts'
-import { HOME_KINDS } from './homes.ts'
+import type { Home, HomeKind } from './homes.ts'
 import { mutants, type Mutant } from './mutants.ts'
 import { duels, runScenario } from './scenarios.ts'
 
@@ -55,13 +55,13 @@ const RECOVERING: readonly string[] = [
 ]
 
 const cores = [await Core.create(), await Core.create()] as const
+const homes = new Map<HomeKind, Home>()
 
 async function caughtBy(mutant: Mutant, recovers = false): Promise<string | null> {
   for (const scenario of recovers ? CRASHES : SCENARIOS) {
     const checker = new Checker(cores[0], 1)
     checker.enough = STATES
-    const bench = new Bench(cores, checker, bounds)
-    for (const kind of HOME_KINDS) if (scenario.startsWith(`single ${kind}`) || !scenario.startsWith('single')) await bench.home(kind)
+    const bench = new Bench(cores, checker, bounds, homes)
     if (recovers) checker.wrap = mutant.wrap
     else bench.wrap = mutant.wrap
     await runScenario(bench, scenario)
