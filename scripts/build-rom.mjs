@@ -9,14 +9,17 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 // Where `as` and `ld` make no x86 code (macOS, arm64), a cross toolchain's prefix: 'x86_64-elf-'.
 const prefix = process.env['BOXLITE_BINUTILS_PREFIX'] ?? ''
 
-/** Assembles one ROM page: the 4 KiB that end at 4 GiB, or the same ones where they are seen below 1 MiB. */
+/**
+ * Assembles one ROM page: the 4 KiB that end at 4 GiB, or the same ones where they are seen below 1 MiB. What a source includes is named
+ * from the root.
+ */
 export function assembleRom(source, name, address = '0xfffff000') {
   const work = `${root}build/roms`
   mkdirSync(work, { recursive: true })
   const object = `${work}/${name}.${process.pid}.o`
   const image = `${work}/${name}.${process.pid}.bin`
   try {
-    binutil('as', ['--32', '-o', object, `${root}${source}`])
+    binutil('as', ['--32', '-I', root, '-o', object, `${root}${source}`])
     binutil('ld', ['-m', 'elf_i386', '-Ttext', address, '--oformat', 'binary', '-o', image, object])
     return readFileSync(image)
   } finally {

@@ -1,6 +1,7 @@
 // What happens to one thing, one after another.
 
 import { unlessAborted } from './aborted.ts'
+import { deferred } from './deferred.ts'
 
 /** Turns by name: whoever enters waits for all who entered before. */
 export class Turns {
@@ -9,8 +10,7 @@ export class Turns {
   /** Waits for all earlier turns of that name and keeps later ones waiting until the function that this answers is called. */
   async enter(name: string, signal?: AbortSignal): Promise<() => void> {
     const before = this.#last.get(name)
-    let leave = (): void => undefined
-    const turn = new Promise<void>((resolve) => (leave = resolve))
+    const { promise: turn, resolve: leave } = deferred<void>()
     const mine = before === undefined ? turn : before.then(() => turn)
     this.#last.set(name, mine)
     void mine.then(() => {

@@ -13,23 +13,7 @@
 .set DEBUG_EXIT, 0xf4
 .set DONE, 0x21
 
-.globl _start
-_start:
-.code16
-  cli
-  # The code segment begins at 0xffff0000; this page is its last.
-  lgdtl %cs:(table_register - _start + 0xf000)
-  mov %cr0, %eax
-  or $1, %al
-  mov %eax, %cr0
-  ljmpl $8, $protected
-
-.code32
-protected:
-  mov $16, %ax
-  mov %ax, %ds
-  mov %ax, %es
-  mov %ax, %ss
+.include "guest/probe/protected-mode.S"
   mov $SERIAL, %edx
   mov $'b', %al
   out %al, %dx
@@ -47,17 +31,4 @@ halt:
   hlt
   jmp halt
 
-.align 8
-table:
-  .quad 0
-  .quad 0x00cf9b000000ffff # code, 4 GiB
-  .quad 0x00cf93000000ffff # data, 4 GiB
-table_register:
-  .word . - table - 1
-  .long table
-
-# Where the processor begins: 16 bytes below 4 GiB.
-.org 0xff0
-.code16
-  jmp _start
-.org 0x1000
+.include "guest/probe/reset.S"

@@ -2,6 +2,8 @@
 // later one must see what the earlier one did: of two that touch the same bytes, and of which one writes, the second
 // begins when the first has ended.
 
+import { deferred } from '../../src/deferred.ts'
+
 interface Entry {
   readonly start: number
   readonly end: number
@@ -26,8 +28,7 @@ export class RequestOrder {
     for (const entry of this.#active) {
       if ((isWrite || entry.isWrite) && entry.start < end && start < entry.end) before.push(entry.done)
     }
-    let resolve = (): void => undefined
-    const done = new Promise<void>((resolved) => (resolve = resolved))
+    const { promise: done, resolve } = deferred<void>()
     const entry: Entry = { start, end, isWrite, done }
     this.#active.add(entry)
     return {

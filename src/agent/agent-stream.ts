@@ -1,6 +1,6 @@
 // One stream of a session: an execution, a file, a question. It begins with OPEN and is over with DONE.
 
-import { deferred, type Deferred } from './deferred.ts'
+import { deferred, type Deferred } from '../deferred.ts'
 import { Fields } from './fields.ts'
 import { Violation } from './frame.ts'
 import type { Outbox } from './outbox.ts'

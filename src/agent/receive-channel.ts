@@ -2,7 +2,7 @@
 // back to the guest when the bytes were passed on, so that a slow reader here slows the process there.
 
 import { ByteQueue } from './byte-queue.ts'
-import { deferred, type Deferred } from './deferred.ts'
+import { deferred, type Deferred } from '../deferred.ts'
 import { Violation } from './frame.ts'
 import { Protocol } from './protocol.ts'
 

@@ -1,6 +1,6 @@
 // What the host sends on one stream: pieces that wait for credit and for their turn, then the end.
 
-import { deferred, type Deferred } from './deferred.ts'
+import { deferred, type Deferred } from '../deferred.ts'
 import { Violation } from './frame.ts'
 import { Protocol } from './protocol.ts'
 

@@ -1,7 +1,7 @@
 // Who may open a stream now: the agent has a limit, and callers beyond it wait for their turn.
 
 import { aborted } from '../aborted.ts'
-import { deferred, type Deferred } from './deferred.ts'
+import { deferred, type Deferred } from '../deferred.ts'
 
 export class Slots {
   #free: number

@@ -2,7 +2,7 @@
 
 import { aborted } from '../aborted.ts'
 import type { AgentStream, StreamResult } from '../agent/agent-stream.ts'
-import { deferred, type Deferred } from '../agent/deferred.ts'
+import { deferred, type Deferred } from '../deferred.ts'
 import { StreamKind } from '../agent/protocol.ts'
 import type { AgentSession } from '../agent/session.ts'
 import { within } from '../agent/within.ts'

@@ -1,6 +1,6 @@
 // Values from hand to hand: who gives waits until it was taken.
 
-import { deferred, type Deferred } from '../agent/deferred.ts'
+import { deferred, type Deferred } from '../deferred.ts'
 
 interface Offer<T> {
   readonly value: T

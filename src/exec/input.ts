@@ -1,7 +1,7 @@
 // The standard input of a command: what the caller gave with the call, or a stream that the caller took from the handle.
 
 import { StreamOver, type AgentStream } from '../agent/agent-stream.ts'
-import { deferred, type Deferred } from '../agent/deferred.ts'
+import { deferred, type Deferred } from '../deferred.ts'
 import { byteSource, toBytes, type ByteSource } from '../byte-source.ts'
 import { BoxLiteError } from '../error.ts'
 import type { ExecInput } from './exec-options.ts'

@@ -16,6 +16,7 @@
 // excluder has won, and an idle process is in no one's way.
 
 import type { Held, LockScope } from '../host.ts'
+import { lockName } from './lock-name.ts'
 import type { LockService } from './lock-service.ts'
 
 export interface Latch {
@@ -61,7 +62,7 @@ export class LatchLocks implements LockService {
 
   async take(scope: LockScope): Promise<Held | null> {
     if (scope.kind === 'home' && scope.mode === 'shared') return this.#share()
-    const latch = await (scope.kind === 'home' ? this.#exclude() : this.#latches.take(latchName(scope)))
+    const latch = await (scope.kind === 'home' ? this.#exclude() : this.#latches.take(lockName(scope)))
     if (latch === null) return null
     this.#held.add(latch)
     return this.#heldUntil(latch, async () => {
@@ -159,16 +160,5 @@ export class LatchLocks implements LockService {
         await release()
       },
     }
-  }
-}
-
-function latchName(scope: Exclude<LockScope, { kind: 'home' }>): string {
-  switch (scope.kind) {
-    case 'box':
-      return `box ${scope.id}`
-    case 'port':
-      return `port ${scope.id} ${scope.port}`
-    case 'name':
-      return `name ${scope.name}`
   }
 }

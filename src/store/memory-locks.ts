@@ -1,6 +1,7 @@
 // Locks among stores of one process: for the memory store, and for tests that play several processes.
 
 import type { LockScope } from '../host.ts'
+import { lockName } from './lock-name.ts'
 import type { LockService } from './lock-service.ts'
 
 /** All locks of one home. Each `owner()` stands for a process; closing it is that process's death. */
@@ -31,7 +32,7 @@ export class MemoryLocks {
   }
 
   #take(scope: LockScope): MemoryLock | null {
-    const key = lockKey(scope)
+    const key = scope.kind === 'home' ? scope.kind : lockName(scope)
     const shared = scope.kind === 'home' && scope.mode === 'shared'
     if (this.#exclusive.has(key) || (scope.kind === 'home' && !shared && this.#shared.size > 0)) return null
     const lock: MemoryLock = { key, shared, held: true }
@@ -52,18 +53,4 @@ interface MemoryLock {
   readonly key: string
   readonly shared: boolean
   held: boolean
-}
-
-/** What two takers must agree on to be in each other's way. */
-function lockKey(scope: LockScope): string {
-  switch (scope.kind) {
-    case 'box':
-      return `box ${scope.id}`
-    case 'port':
-      return `port ${scope.id} ${scope.port}`
-    case 'name':
-      return `name ${scope.name}`
-    case 'home':
-      return 'home'
-  }
 }

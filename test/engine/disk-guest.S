@@ -57,22 +57,7 @@
 .set DELAY, 0x400014
 .set NOTIFY, 0x400018                # the port that tells the disk of requests
 
-.globl _start
-_start:
-.code16
-  cli
-  lgdtl %cs:(table_register - _start + 0xf000)
-  mov %cr0, %eax
-  or $1, %al
-  mov %eax, %cr0
-  ljmpl $8, $protected
-
-.code32
-protected:
-  mov $16, %ax
-  mov %ax, %ds
-  mov %ax, %es
-  mov %ax, %ss
+.include "guest/probe/protected-mode.S"
   mov $STACK, %esp
   cld
 
@@ -332,16 +317,4 @@ pci_write:
   out %eax, %dx
   ret
 
-.align 8
-table:
-  .quad 0
-  .quad 0x00cf9b000000ffff           # code, 4 GiB
-  .quad 0x00cf93000000ffff           # data, 4 GiB
-table_register:
-  .word . - table - 1
-  .long table
-
-.org 0xff0
-.code16
-  jmp _start
-.org 0x1000
+.include "guest/probe/reset.S"

@@ -1,55 +1,31 @@
 // A disk under QEMU: chains as long as they may be, and what becomes of an error.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { CHAIN_LIMIT_LAYERS } from '../../hosts/node/qemu/block-nodes.ts'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import type { Machine } from '../../src/engine.ts'
 import { isBoxLiteError } from '../../src/error.ts'
 import { count } from '../counts.ts'
 import { errorCode } from '../error-code.ts'
-import { bootDiskGuest, GuestHome, nextRound, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
+import { bootDiskGuest, type GuestHome, nextRound } from './disk-guest.ts'
+import { useDiskGuest } from './use-disk-guest.ts'
 
 const LONG_CHAIN_LAYERS = count(100, CHAIN_LIMIT_LAYERS)
 
 describe('a disk under QEMU', () => {
-  let directory: string
-  let rom: string
+  const user = useDiskGuest()
   let missing: string | null
-  const homes: GuestHome[] = []
-  const machines: Machine[] = []
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'boxlite-disk-'))
-    rom = join(directory, 'disk.rom')
-    await writeDiskGuest(rom)
     const { accelerator, refused } = await engine().probe()
     missing = accelerator === null ? refused.map(({ reason }) => reason).join(' ') : null
   })
 
-  afterEach(async () => {
-    for (const machine of machines.splice(0)) await machine.kill()
-    for (const place of homes.splice(0)) await place.remove()
-  })
+  const engine = (edit = bootDiskGuest(user.rom)): QemuEngine =>
+    new QemuEngine({ cacheFile: join(user.directory, 'probe.json'), accelerator: 'tcg', edit })
 
-  afterAll(async () => {
-    await rm(directory, { recursive: true, force: true })
-  })
-
-  const engine = (edit = bootDiskGuest(rom)): QemuEngine => new QemuEngine({ cacheFile: join(directory, 'probe.json'), accelerator: 'tcg', edit })
-
-  const home = async (): Promise<{ place: GuestHome; disk: string[] }> => {
-    const place = await GuestHome.make()
-    homes.push(place)
-    return { place, disk: [await place.overlay(place.base), place.base] }
-  }
-
-  const start = async (from: QemuEngine, place: GuestHome, disk: readonly string[]): Promise<Machine> => {
-    const machine = await (await from.prepare(place.spec(disk, { ...noGuestFiles, firmware: rom }))).launch()
-    machines.push(machine)
-    return machine
-  }
+  const start = async (from: QemuEngine, place: GuestHome, disk: readonly string[]): Promise<Machine> =>
+    user.launch(await from.prepare(place.spec(disk, user.guest)))
 
   const check = (sentence: string, test: () => Promise<void>): void => {
     it(sentence, async (context) => {
@@ -59,7 +35,7 @@ describe('a disk under QEMU', () => {
   }
 
   check(`may be a chain of ${LONG_CHAIN_LAYERS} layers, which the guest reads to the base and which is switched as any other`, async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     while (disk.length < LONG_CHAIN_LAYERS - 1) disk.unshift(await place.overlay(disk[0]!))
     const machine = await start(engine(), place, disk)
     // What to do stands in the base alone, so it was read through every layer.
@@ -74,8 +50,8 @@ describe('a disk under QEMU', () => {
   })
 
   check('tells a flush that fails, and the guest its own', async () => {
-    const { place, disk } = await home()
-    const failing = (args: readonly string[]): readonly string[] => bootDiskGuest(rom)(args).map((word) => failFlushes(word, disk[0]!))
+    const { place, disk } = await user.home()
+    const failing = (args: readonly string[]): readonly string[] => bootDiskGuest(user.rom)(args).map((word) => failFlushes(word, disk[0]!))
     const machine = await start(engine(failing), place, disk)
     // The guest's first flush fails, so it reached the file.
     await expect(nextRound(machine)).rejects.toThrow('x00000001')
@@ -84,11 +60,10 @@ describe('a disk under QEMU', () => {
   })
 
   check('says what is wrong with a layer, and that another machine has it', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     await start(engine(), place, disk)
-    const second = await GuestHome.make()
-    homes.push(second)
-    const prepared = await engine().prepare({ ...place.spec(disk, { ...noGuestFiles, firmware: rom }), boxId: second.boxId })
+    const { place: second } = await user.home()
+    const prepared = await engine().prepare({ ...place.spec(disk, user.guest), boxId: second.boxId })
     const error = await prepared.launch().catch((cause: unknown) => cause)
     expect(isBoxLiteError(error, 'busy') && error.message).toContain('lock')
     const broken = await second.overlay(second.base)

@@ -1,62 +1,39 @@
 // The process behind a machine: what it has, what it has not, when it ends; on Linux, where /proc tells.
-import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { identifyProcess, isAlive } from '../../hosts/node/process-identity.ts'
 import { QemuEngine } from '../../hosts/node/qemu/engine.ts'
 import { endProcess } from '../../hosts/node/qemu/machine-process.ts'
 import { WaitingProcess } from '../../hosts/node/qemu/waiting-process.ts'
-import type { Machine, MachineSpec, PreparedMachine } from '../../src/engine.ts'
+import type { Machine, MachineSpec } from '../../src/engine.ts'
 import type { MachineRecord } from '../../src/operation/record.ts'
 import { Child } from '../node/child.ts'
 import { errorCode } from '../error-code.ts'
-import { bootDiskGuest, GuestHome, nextRound, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
+import { bootDiskGuest, type GuestHome, nextRound } from './disk-guest.ts'
+import { useDiskGuest } from './use-disk-guest.ts'
 
 const isLinux = process.platform === 'linux'
 
 describe('the process of a machine', () => {
-  let directory: string
-  let rom: string
+  const user = useDiskGuest()
   let missing: string | null
-  const homes: GuestHome[] = []
-  const machines: Machine[] = []
   const children: Child[] = []
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'boxlite-process-'))
-    rom = join(directory, 'disk.rom')
-    await writeDiskGuest(rom)
     const { accelerator, refused } = await engine().probe()
     missing = accelerator === null ? refused.map(({ reason }) => reason).join(' ') : isLinux ? null : 'there is no /proc here'
   })
 
   afterEach(async () => {
     for (const child of children.splice(0)) await child.kill()
-    for (const machine of machines.splice(0)) await machine.kill()
-    for (const place of homes.splice(0)) await place.remove()
   })
 
-  afterAll(async () => {
-    await rm(directory, { recursive: true, force: true })
-  })
+  const cacheFile = (): string => join(user.directory, 'probe.json')
+  const engine = (edit = bootDiskGuest(user.rom)): QemuEngine => new QemuEngine({ cacheFile: cacheFile(), accelerator: 'tcg', edit })
 
-  const cacheFile = (): string => join(directory, 'probe.json')
-  const engine = (edit = bootDiskGuest(rom)): QemuEngine => new QemuEngine({ cacheFile: cacheFile(), accelerator: 'tcg', edit })
-
-  const home = async (options: Parameters<typeof GuestHome.make>[0] = {}): Promise<{ place: GuestHome; disk: string[] }> => {
-    const place = await GuestHome.make(options)
-    homes.push(place)
-    return { place, disk: [await place.overlay(place.base), place.base] }
-  }
-
-  const launch = async (prepared: PreparedMachine): Promise<Machine> => {
-    const machine = await prepared.launch()
-    machines.push(machine)
-    return machine
-  }
-
-  const start = async (spec: MachineSpec): Promise<Machine> => launch(await engine().prepare(spec))
+  const start = async (spec: MachineSpec): Promise<Machine> => user.launch(await engine().prepare(spec))
 
   const check = (sentence: string, test: () => Promise<void>): void => {
     it(sentence, async (context) => {
@@ -67,7 +44,8 @@ describe('the process of a machine', () => {
 
   /** A program that starts a machine and says whose. */
   const owner = async (place: GuestHome, disk: readonly string[], more: object): Promise<{ child: Child; identity: MachineRecord }> => {
-    const parameters = { home: place.store.location, disk, boxId: place.boxId, rom, cacheFile: cacheFile(), detach: false, until: 'running', ...more }
+    const { location: home } = place.store
+    const parameters = { home, disk, boxId: place.boxId, rom: user.rom, cacheFile: cacheFile(), detach: false, until: 'running', ...more }
     const child = new Child('machine-owner.mjs', JSON.stringify(parameters))
     children.push(child)
     const line = await child.line()
@@ -76,11 +54,11 @@ describe('the process of a machine', () => {
   }
 
   check('opens no layer before it is let go, and is the same process after', async () => {
-    const { place, disk } = await home()
-    const prepared = await engine().prepare(place.spec(disk, { ...noGuestFiles, firmware: rom }))
+    const { place, disk } = await user.home()
+    const prepared = await engine().prepare(place.spec(disk, user.guest))
     expect(await isAlive(prepared.identity)).toBe(true)
     expect((await openFiles(prepared.identity.pid)).filter((file) => file.includes('/layers/'))).toEqual([])
-    const machine = await launch(prepared)
+    const machine = await user.launch(prepared)
     expect(machine.identity).toEqual(prepared.identity)
     expect(await isAlive(prepared.identity)).toBe(true)
     expect((await openFiles(prepared.identity.pid)).filter((file) => file.includes('/layers/'))).toHaveLength(2)
@@ -88,9 +66,9 @@ describe('the process of a machine', () => {
   })
 
   check('has nothing of its owner, can gain nothing, and filters its system calls', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     process.env['BOXLITE_TEST_SECRET'] = 'secret'
-    const { identity } = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }))
+    const { identity } = await start(place.spec(disk, user.guest))
     delete process.env['BOXLITE_TEST_SECRET']
     const environment = await readFile(`/proc/${identity.pid}/environ`, 'latin1')
     expect(environment.split('\0').filter((entry) => entry !== '' && !entry.startsWith('PWD='))).toEqual([])
@@ -112,8 +90,8 @@ describe('the process of a machine', () => {
   })
 
   check('has a frozen layer open for reading only', async () => {
-    const { place, disk } = await home()
-    const machine = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }))
+    const { place, disk } = await user.home()
+    const machine = await start(place.spec(disk, user.guest))
     const top = await place.overlay(disk[0]!)
     await machine.pause()
     await machine.switchTo(top)
@@ -121,7 +99,7 @@ describe('the process of a machine', () => {
   })
 
   check('ends with its owner, however that ends', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     const { child, identity } = await owner(place, disk, {})
     expect(await isAlive(identity)).toBe(true)
     await child.kill()
@@ -130,26 +108,26 @@ describe('the process of a machine', () => {
   })
 
   check('ends with its owner before it was let go', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     const { child, identity } = await owner(place, disk, { until: 'prepared' })
     await child.kill()
     await gone(identity)
   })
 
   check('goes on without its owner when it is detached, and is found by the next', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     const { child, identity } = await owner(place, disk, { detach: true })
     await child.kill()
     const machine = await engine().find(place.boxId, place.store, identity)
     expect(machine).not.toBeNull()
-    machines.push(machine!)
+    user.own(machine!)
     const round = await nextRound(machine!)
     expect(await nextRound(machine!, round)).toBeGreaterThan(round)
   })
 
   check('is not taken for another one that answers in its place', async () => {
-    const { place, disk } = await home()
-    const machine = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }, { detach: true }))
+    const { place, disk } = await user.home()
+    const machine = await start(place.spec(disk, user.guest, { detach: true }))
     await machine.release()
     const other = { ...machine.identity, nonce: 'qemu-0' }
     expect(await errorCode(engine().find(place.boxId, place.store, other))).toBe('timeout')
@@ -162,8 +140,8 @@ describe('the process of a machine', () => {
   })
 
   check('that was let go leaves its sockets alone: they may be the next machine of its box', async () => {
-    const { place, disk } = await home()
-    const machine = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }, { detach: true }))
+    const { place, disk } = await user.home()
+    const machine = await start(place.spec(disk, user.guest, { detach: true }))
     const run = join(place.store.location, 'run', place.boxId)
     await machine.release()
     await engine().end(place.boxId, place.store, machine.identity)
@@ -172,8 +150,8 @@ describe('the process of a machine', () => {
   })
 
   check('that was ended by somebody else is told as crashed, with the signal', async () => {
-    const { place, disk } = await home()
-    const machine = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }))
+    const { place, disk } = await user.home()
+    const machine = await start(place.spec(disk, user.guest))
     await nextRound(machine)
     process.kill(machine.identity.pid, 'SIGKILL')
     const exit = await machine.exit
@@ -182,9 +160,9 @@ describe('the process of a machine', () => {
   })
 
   check('is reached in a home whose path is longer than a socket may have', async () => {
-    const { place, disk } = await home({ under: 'deep/'.repeat(40) })
+    const { place, disk } = await user.home({ under: 'deep/'.repeat(40) })
     expect(Buffer.byteLength(place.store.location)).toBeGreaterThan(200)
-    const machine = await start(place.spec(disk, { ...noGuestFiles, firmware: rom }))
+    const machine = await start(place.spec(disk, user.guest))
     await nextRound(machine)
     const { channel } = await machine.openAgent()
     await channel.close()

@@ -1,57 +1,31 @@
 // The thread behind a machine of the v86 engine: what it leaves behind, how it fails, and whose it is.
-import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { createV86Engine } from '../../hosts/node/v86/engine.ts'
 import type { V86Machine } from '../../hosts/v86/machine.ts'
-import type { GuestFiles, Machine } from '../../src/engine.ts'
+import type { Machine } from '../../src/engine.ts'
 import { isBoxLiteError } from '../../src/error.ts'
 import type { MachineRecord } from '../../src/operation/record.ts'
 import { Child } from '../node/child.ts'
 import { errorCode } from '../error-code.ts'
-import { GuestHome, nextRound, noGuestFiles, writeDiskGuest } from './disk-guest.ts'
+import { type GuestHome, nextRound } from './disk-guest.ts'
+import { useDiskGuest } from './use-disk-guest.ts'
 
 describe('the thread of a machine', () => {
-  let directory: string
-  let rom: string
-  let guest: GuestFiles
   const engine = createV86Engine()
-  const homes: GuestHome[] = []
-  const machines: Machine[] = []
+  const user = useDiskGuest()
   const children: Child[] = []
-
-  beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'boxlite-thread-'))
-    rom = join(directory, 'disk.rom')
-    guest = { ...noGuestFiles, firmware: rom }
-    await writeDiskGuest(rom)
-  })
 
   afterEach(async () => {
     for (const child of children.splice(0)) await child.kill()
-    for (const machine of machines.splice(0)) await machine.kill()
-    for (const place of homes.splice(0)) await place.remove()
   })
 
-  afterAll(async () => {
-    await rm(directory, { recursive: true, force: true })
-  })
-
-  const home = async (): Promise<{ place: GuestHome; disk: string[] }> => {
-    const place = await GuestHome.make()
-    homes.push(place)
-    return { place, disk: [await place.overlay(place.base), place.base] }
-  }
-
-  const start = async (place: GuestHome, disk: readonly string[], files = guest): Promise<Machine> => {
-    const machine = await (await engine.prepare(place.spec(disk, files))).launch()
-    machines.push(machine)
-    return machine
-  }
+  const start = async (place: GuestHome, disk: readonly string[], files = user.guest): Promise<Machine> =>
+    user.launch(await engine.prepare(place.spec(disk, files)))
 
   const owner = async (place: GuestHome, disk: readonly string[], kill: boolean): Promise<{ child: Child; identity: MachineRecord }> => {
-    const child = new Child('v86-owner.mjs', JSON.stringify({ home: place.store.location, disk, boxId: place.boxId, rom, kill }))
+    const child = new Child('v86-owner.mjs', JSON.stringify({ home: place.store.location, disk, boxId: place.boxId, rom: user.rom, kill }))
     children.push(child)
     const line = await child.line()
     if (line === null) throw new Error(`the owner failed: ${await child.end()}`)
@@ -66,10 +40,10 @@ describe('the thread of a machine', () => {
   }
 
   it('says what the console said when the emulator fails', async () => {
-    const { place, disk } = await home()
-    const fatal = join(directory, 'fatal.rom')
+    const { place, disk } = await user.home()
+    const fatal = join(user.directory, 'fatal.rom')
     await writeFile(fatal, tripleFault('gone'))
-    const machine = await start(place, disk, { ...guest, firmware: fatal })
+    const machine = await start(place, disk, { ...user.guest, firmware: fatal })
     const exit = await machine.exit
     expect(exit).toMatchObject({ reason: 'crashed', console: 'gone' })
     expect(exit.detail).toContain('RuntimeError')
@@ -77,7 +51,7 @@ describe('the thread of a machine', () => {
   })
 
   it('has its files open while it runs, and leaves none behind, whatever it was doing', async (context) => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     if ((await openLayers(place)) === null) return context.skip('there is no /proc here')
     for (let round = 0; round < 3; round++) {
       const machine = await start(place, disk)
@@ -89,7 +63,7 @@ describe('the thread of a machine', () => {
   })
 
   it('is found by the program that it runs in, as the machine it is', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     const machine = await start(place, disk)
     expect(await createV86Engine().find(place.boxId, place.store, machine.identity)).toBe(machine)
     await createV86Engine().end(place.boxId, place.store, machine.identity)
@@ -97,7 +71,7 @@ describe('the thread of a machine', () => {
   })
 
   it('is not taken from another program, and gone when that program is', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     const { child, identity } = await owner(place, disk, false)
     expect(identity).toMatchObject({ pid: child.process.pid, nonce: expect.stringMatching(/^v86-jit-[0-9a-f]{32}$/), detached: false })
     const find = (): Promise<Machine | null> => engine.find(place.boxId, place.store, identity)
@@ -109,14 +83,14 @@ describe('the thread of a machine', () => {
   })
 
   it('keeps no program from ending once its machine has', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     const { child } = await owner(place, disk, true)
     expect(await child.end()).toBe('')
     expect(child.process.exitCode).toBe(0)
   })
 
   it('goes on from a saved state, on the disk as it was, with another host', async () => {
-    const { place, disk } = await home()
+    const { place, disk } = await user.home()
     const first = (await start(place, disk)) as V86Machine
     const { channel } = await first.openAgent()
     await nextRound(first, 3)
@@ -127,9 +101,8 @@ describe('the thread of a machine', () => {
     const state = await first.save()
     await channel.close()
     await first.kill()
-    const prepared = await engine.prepareFrom(place.spec(disk, guest), state)
-    const second = await prepared.launch()
-    machines.push(second)
+    const prepared = await engine.prepareFrom(place.spec(disk, user.guest), state)
+    const second = await user.launch(prepared)
     expect((await second.openAgent()).fresh).toBe(false)
     // It begins no new count: the state is in the middle of a round.
     expect(await nextRound(second, round)).toBeGreaterThan(round)
@@ -139,26 +112,26 @@ describe('the thread of a machine', () => {
   })
 
   it('refuses a state that is none', async () => {
-    const { place, disk } = await home()
-    const prepared = await engine.prepareFrom(place.spec(disk, guest), new ArrayBuffer(4096))
+    const { place, disk } = await user.home()
+    const prepared = await engine.prepareFrom(place.spec(disk, user.guest), new ArrayBuffer(4096))
     expect(await errorCode(prepared.launch())).toBe('corrupt')
   })
 
   it('says why it did not start when the emulator cannot even be made', async () => {
-    const { place, disk } = await home()
-    const kernel = join(directory, 'kernel')
+    const { place, disk } = await user.home()
+    const kernel = join(user.directory, 'kernel')
     await writeFile(kernel, 'no kernel')
-    const prepared = await engine.prepare(place.spec(disk, { ...guest, kernel }))
+    const prepared = await engine.prepare(place.spec(disk, { ...user.guest, kernel }))
     const error = await prepared.launch().then(() => null, (cause: unknown) => cause)
     expect(isBoxLiteError(error, 'engine_unavailable') && error.message).toMatch(/^The machine did not start: The emulator failed: /)
     expect(await engine.find(place.boxId, place.store, prepared.identity)).toBeNull()
   })
 
   it('does not start where the guest has no room', async () => {
-    const { place, disk } = await home()
-    const initrd = join(directory, 'initrd')
+    const { place, disk } = await user.home()
+    const initrd = join(user.directory, 'initrd')
     await writeFile(initrd, new Uint8Array(40 * 2 ** 20))
-    const prepared = engine.prepare({ ...place.spec(disk, { ...guest, initrd }), memoryMib: 96 })
+    const prepared = engine.prepare({ ...place.spec(disk, { ...user.guest, initrd }), memoryMib: 96 })
     expect(await errorCode(prepared)).toBe('unsupported')
   })
 })

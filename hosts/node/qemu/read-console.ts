@@ -1,6 +1,7 @@
 // The console of a box as those read it who do not own its machine: from the file that its listeners keep.
 
 import { setTimeout as pause } from 'node:timers/promises'
+import { deferred } from '../../../src/deferred.ts'
 import type { Store } from '../../../src/host.ts'
 import { readConsoleFile, type ConsoleMark } from './console-file.ts'
 import { keepConsole } from './keep-console.ts'
@@ -15,8 +16,8 @@ const LOOK_EVERY_MS = 200
 export async function* readQemuConsole(store: Store, boxId: string, isOver: () => Promise<boolean>): AsyncGenerator<Uint8Array> {
   const { run } = await placesOf(store, boxId)
   let over = await isOver()
-  let leave = (): void => undefined
-  if (!over) await keepConsole(run, new Promise((resolve) => (leave = resolve)))
+  const left = deferred<void>()
+  if (!over) await keepConsole(run, left.promise)
   try {
     let mark: ConsoleMark | null = null
     for (let isLast = over; ; isLast = over) {
@@ -29,6 +30,6 @@ export async function* readQemuConsole(store: Store, boxId: string, isOver: () =
       over = await isOver()
     }
   } finally {
-    leave()
+    left.resolve()
   }
 }
