@@ -13,6 +13,7 @@ import { benchMachines } from './machines.ts'
 import { benchChurn, benchMany } from './many.ts'
 import { benchPageBlocked } from './page-blocked.ts'
 import { benchPageSize } from './page-size.ts'
+import { benchPages } from './pages.ts'
 import { benchSnapshots } from './snapshots.ts'
 import { benchStream } from './stream.ts'
 import { benchV86Disk, benchV86Start } from './v86.ts'
@@ -34,6 +35,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Table | readonly Table[]
   'page-size': benchPageSize,
   'page-blocked': benchPageBlocked,
   bytes: benchBytes,
+  pages: benchPages,
 }
 
 const asked = process.argv.slice(2)

@@ -10,18 +10,20 @@
 
 #include "archives.h"
 #include "job.h"
+#include "sparse.h"
 #include "tar.h"
 
 enum {
   EXTRACT_KEEP_OWNERS = 1,
   PIPE_BYTES = PROTOCOL_WINDOW_BYTES,
-  // A run of zeros of this length, aligned, becomes a hole.
-  HOLE_BYTES = 4096,
+  BLOCK_BYTES = PIPE_BYTES,
   MOST_OPEN_TIMES = 128,
 };
 
 static struct tar_reader reader = {.fd = STDIN_FILENO};
 static struct tar_entry entry;
+
+static _Alignas(SPARSE_HOLE_BYTES) uint8_t block[BLOCK_BYTES];
 
 // The directory that is extracted to, and the last parent in it: entries of one directory come together.
 static int root = -1;
@@ -108,47 +110,16 @@ static int clear(const char *name) {
   return errno == ENOTEMPTY || errno == EEXIST ? EISDIR : errno;
 }
 
-static bool is_zero(const uint8_t *bytes, size_t length) {
-  return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
-}
-
-static int write_at(int fd, const uint8_t *bytes, size_t length, uint64_t offset) {
-  while (length > 0) {
-    ssize_t count = pwrite(fd, bytes, length, (off_t)offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return errno;
-    bytes += count;
-    length -= (size_t)count;
-    offset += (uint64_t)count;
-  }
-  return 0;
-}
-
-// Writes a piece, but for whole zero blocks of the file.
-static int write_sparsely(int fd, const uint8_t *bytes, size_t length, uint64_t offset) {
-  size_t from = 0;
-  for (size_t at = 0; at < length;) {
-    size_t next = at + (size_t)(HOLE_BYTES - (offset + at) % HOLE_BYTES);
-    if (next > length) next = length;
-    if (next - at == HOLE_BYTES && is_zero(bytes + at, HOLE_BYTES)) {
-      int error = write_at(fd, bytes + from, at - from, offset + from);
-      if (error != 0) return error;
-      from = next;
-    }
-    at = next;
-  }
-  return write_at(fd, bytes + from, length - from, offset + from);
-}
-
 static int write_segment(int fd, uint64_t offset, uint64_t length) {
   while (length > 0) {
-    const uint8_t *bytes;
-    ssize_t count = tar_bytes(&reader, length < SIZE_MAX ? (size_t)length : SIZE_MAX, &bytes);
-    if (count <= 0) return count == 0 ? EBADMSG : errno;
-    int error = write_sparsely(fd, bytes, (size_t)count, offset);
+    // From the second piece on, the blocks of the file are those of the buffer.
+    size_t piece = (size_t)(BLOCK_BYTES - offset % SPARSE_HOLE_BYTES);
+    if (piece > length) piece = (size_t)length;
+    if (!tar_read(&reader, block, piece)) return EBADMSG;
+    int error = sparse_write(fd, block, piece, offset);
     if (error != 0) return error;
-    offset += (uint64_t)count;
-    length -= (uint64_t)count;
+    offset += piece;
+    length -= piece;
   }
   return 0;
 }
@@ -167,6 +138,7 @@ static int make_file(const char *name, bool keep) {
   if (error != 0) return error;
   int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return errno;
+  sparse_begin(fd, entry.type == TAR_FILE ? entry.size : 0);
   if (entry.type == TAR_FILE) error = write_segment(fd, 0, entry.size);
   for (size_t i = 0; error == 0 && i < entry.segment_count; i++) error = write_segment(fd, entry.segments[i].offset, entry.segments[i].length);
   if (error == 0 && ftruncate(fd, (off_t)entry.size) != 0) error = errno;

@@ -22,9 +22,23 @@ static bool fill(struct tar_reader *reader) {
   return count > 0;
 }
 
+// Past the buffer, where as much is wanted as it holds.
+static bool fill_from(struct tar_reader *reader, uint8_t *target, size_t length, size_t *got) {
+  ssize_t count;
+  do count = read(reader->fd, target, length);
+  while (count < 0 && errno == EINTR);
+  if (count > 0) *got += (size_t)count;
+  return count > 0;
+}
+
 size_t tar_take(struct tar_reader *reader, void *target, size_t length) {
   size_t got = 0;
-  while (got < length && fill(reader)) {
+  while (got < length) {
+    if (target != NULL && reader->start == reader->end && length - got >= sizeof reader->bytes) {
+      if (!fill_from(reader, (uint8_t *)target + got, length - got, &got)) break;
+      continue;
+    }
+    if (!fill(reader)) break;
     size_t piece = reader->end - reader->start;
     if (piece > length - got) piece = length - got;
     if (target != NULL) memcpy((uint8_t *)target + got, reader->bytes + reader->start, piece);
@@ -48,19 +62,10 @@ void tar_drain(struct tar_reader *reader) {
   while (fill(reader));
 }
 
-ssize_t tar_bytes(struct tar_reader *reader, size_t most, const uint8_t **bytes) {
-  if (reader->left == 0 || most == 0) return 0;
-  if (!fill(reader)) {
-    errno = EBADMSG;
-    return -1;
-  }
-  size_t piece = reader->end - reader->start;
-  if (piece > most) piece = most;
-  if (piece > reader->left) piece = (size_t)reader->left;
-  *bytes = reader->bytes + reader->start;
-  reader->start += piece;
-  reader->left -= piece;
-  return (ssize_t)piece;
+bool tar_read(struct tar_reader *reader, void *target, size_t length) {
+  if (length > reader->left || tar_take(reader, target, length) < length) return false;
+  reader->left -= length;
+  return true;
 }
 
 // Octal digits between blanks, or, marked by the highest bit, big-endian bytes. False for anything else.

@@ -66,8 +66,8 @@ struct tar_reader {
 // The next entry: 0, or an errno: ENODATA after the last one, EBADMSG for what is no tar, EOPNOTSUPP for a form of entry that
 // is not known, ENAMETOOLONG. `entry->path` is then the name of the entry at fault as far as it is known.
 int tar_next(struct tar_reader *reader, struct tar_entry *entry);
-// Some of the entry's bytes, inside the reader: how many, 0 at their end, or -1 with errno.
-ssize_t tar_bytes(struct tar_reader *reader, size_t most, const uint8_t **bytes);
+// Fills the target with the entry's next bytes; false where there are not so many.
+bool tar_read(struct tar_reader *reader, void *target, size_t length);
 // Reads to the end of the input, so that whoever writes it is not held up.
 void tar_drain(struct tar_reader *reader);
 
