@@ -15,6 +15,7 @@ export interface AssetProgress {
   readonly stage: 'assets'
   /** The one that comes just now, as `guest.json` names it. */
   readonly file: string
+  /** Of all files that had to come since the home was opened, those that are here counted in. */
   readonly doneBytes: number
   readonly totalBytes: number
 }

@@ -17,10 +17,22 @@ export interface CoreExports extends DiskExports, LegacyExports, OperationExport
 
 let compiled: Promise<WebAssembly.Module> | undefined
 
-/** The compiled core; compiled once. */
+/** The compiled core; compiled once. `unsupported` where the platform compiles no WebAssembly. */
 export function coreModule(): Promise<WebAssembly.Module> {
-  compiled ??= WebAssembly.compile(decodeBase64(coreWasmBase64))
+  compiled ??= compileWasm(decodeBase64(coreWasmBase64))
   return compiled
+}
+
+/** Compiles a module of this package; `unsupported` where the platform lets nobody do that. */
+export async function compileWasm(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes)
+  } catch (cause) {
+    throw new BoxLiteError('unsupported', 'WebAssembly cannot be compiled here', {
+      remedy: "In a page, allow it in the Content-Security-Policy: script-src 'wasm-unsafe-eval'.",
+      cause,
+    })
+  }
 }
 
 /** Takes a module that was compiled elsewhere, in place of the one of this program: a worker is given the one of its page. */

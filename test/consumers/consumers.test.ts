@@ -28,6 +28,12 @@ const program = `import { run } from 'boxlite'
 const { stdout } = await run('echo hi', { assets: new URL('guest/', document.baseURI) })
 document.title = stdout.trim()
 `
+/** Says what it cannot do, and what to do about it. */
+const complainer = `import { BoxLite } from 'boxlite'
+
+const lite = await BoxLite.open({ assets: 'guest/' }).catch((error) => ({ engine: { refused: [{ reason: error.code, remedy: error.remedy }] } }))
+document.title = lite.engine.refused.map(({ reason, remedy }) => reason + ': ' + remedy).join() || 'nothing is wrong'
+`
 /** The example, whose import map is as npm lays the packages out. */
 const example = join(root, 'examples/browser-embed')
 const importMap = /<script type="importmap">([^]*?)<\/script>/.exec(readFileSync(join(example, 'index.html'), 'utf8'))![1]!
@@ -40,12 +46,14 @@ const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': s
 /** Serves `folder` under the sub-path, as any static server would, and the policy with it. */
 async function serve(folder: string, scriptHash: string): Promise<Server> {
   const server = createHttpServer((request, response) => {
-    const { pathname } = new URL(request.url!, 'http://localhost')
+    const { pathname, search } = new URL(request.url!, 'http://localhost')
     const path = join(folder, pathname.startsWith(subPath) ? pathname.slice(subPath.length) : 'nothing')
     const file = path.endsWith('/') ? `${path}index.html` : path
     if (!existsSync(file)) return response.writeHead(404).end()
     response.setHeader('content-type', types[extname(file)] ?? 'application/octet-stream')
-    response.setHeader('content-security-policy', policy.replace("'self' 'wasm", `'self' '${scriptHash}' 'wasm`))
+    // A page may be asked for with less than it needs.
+    const allowed = policy.replace(decodeURIComponent(search.slice(1)), '')
+    response.setHeader('content-security-policy', allowed.replace("script-src 'self'", `script-src 'self' '${scriptHash}'`))
     return response.end(readFileSync(file))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -137,6 +145,22 @@ describe.skipIf(whyNot !== null)(`a page with the package${whyNot === null ? '' 
     symlinkSync(guestFolder() as string, join(out, 'node_modules/boxlite-guest-386'))
     expect(await said(url, 'A Linux machine starts …', '#output')).toMatch(/^Linux .* i686 GNU\/Linux\n$/)
     expect(complaints).toEqual([])
+  })
+
+  it('is told what to allow, where its policy or its server does not let it have boxes', async () => {
+    const { out, url } = place('complainer')
+    const project = join(folder, 'project')
+    writeFileSync(join(project, 'complainer.js'), complainer)
+    await esbuild.build({ absWorkingDir: project, entryPoints: ['complainer.js'], bundle: true, format: 'esm', outfile: join(out, 'main.js') })
+    writeFileSync(join(out, 'index.html'), page(module))
+    expect(await said(url)).toBe('nothing is wrong')
+    expect(await said(`${url}?${encodeURIComponent("'wasm-unsafe-eval'")}`)).toMatch(/script-src 'wasm-unsafe-eval'/)
+    expect(await said(`${url}?${encodeURIComponent('worker-src blob:;')}`)).toMatch(/worker-src blob:/)
+    // Not a secure context: neither https nor this machine.
+    await context.route('http://page.test/**', async (route) => {
+      await route.fulfill({ path: join(out, route.request().url().endsWith('main.js') ? 'main.js' : 'index.html') })
+    })
+    expect(await said('http://page.test/')).toMatch(/^unsupported: .*https/)
   })
 
   it('that Vite serves while it is worked on runs a box, with the package bundled beforehand', async () => {

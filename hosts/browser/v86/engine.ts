@@ -1,5 +1,6 @@
 // The v86 engine in a page: each machine in a worker of the page, alive as long as its latch, a Web Lock, is taken.
 
+import { compileWasm } from '../../../src/core/core.ts'
 import { BoxLiteError } from '../../../src/error.ts'
 import type { Store } from '../../../src/host.ts'
 import { V86_VERSION } from '../../v86/emulator-version.ts'
@@ -50,15 +51,7 @@ async function loadEmulator(assets: Assets | null): Promise<EmulatorCode> {
   }
   // What else a machine boots from comes beside it. Whoever starts one waits for the rest, and hears of what failed.
   for (const file of [kernel, initrd, firmware]) assets.read(file).catch(() => undefined)
-  const bytes = await (await assets.read(emulator)).arrayBuffer()
-  try {
-    return { version, module: await WebAssembly.compile(bytes) }
-  } catch (cause) {
-    throw new BoxLiteError('engine_unavailable', 'This browser does not let the page compile the emulator', {
-      remedy: "Allow it in the page's Content-Security-Policy: script-src 'wasm-unsafe-eval'.",
-      cause,
-    })
-  }
+  return { version, module: await compileWasm(new Uint8Array(await (await assets.read(emulator)).arrayBuffer())) }
 }
 
 async function fileOf(assets: Assets | null, name: string): Promise<Blob> {
