@@ -1,6 +1,7 @@
 // The guest's files, from the URL that they are served from. Each is fetched once, compared with its digest, and kept; guest.json
 // alone is asked for again at each visit, and what was kept of it serves where there is no network.
 
+import { aborted } from '../../src/aborted.ts'
 import { byteSource, chunksOf } from '../../src/byte-source.ts'
 import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
 import { type GuestFile, type GuestManifest, parseGuestManifest } from '../../src/guest-manifest.ts'
@@ -20,6 +21,7 @@ export class Assets {
   readonly #files = new Map<string, Promise<Blob>>()
   #doneBytes = 0
   #totalBytes = 0
+  #downloads = new AbortController()
 
   /** A string is resolved as a link of the page would be. `invalid_argument` for one that is no URL. */
   constructor(folder: URL | string) {
@@ -53,6 +55,12 @@ export class Assets {
     this.#files.set(file.sha256, reading)
     reading.catch(() => this.#files.delete(file.sha256))
     return reading
+  }
+
+  /** Ends what is coming from the network with `aborted`; whatever is asked for after that comes all the same. */
+  stop(): void {
+    this.#downloads.abort()
+    this.#downloads = new AbortController()
   }
 
   #keptOrFetched(file: GuestFile): Promise<Blob> {
@@ -104,7 +112,7 @@ export class Assets {
     let doneBytes = 0
     try {
       const parts: BlobPart[] = []
-      for await (const part of pieces(url)) {
+      for await (const part of pieces(url, this.#downloads.signal)) {
         parts.push(part as Uint8Array<ArrayBuffer>)
         doneBytes += part.length
         if (doneBytes > bytes) throw wrong(url, `has more than ${bytes} bytes`)
@@ -129,14 +137,14 @@ export class Assets {
 }
 
 /** What a server sends under a URL; the browser's cache of an earlier answer, which may have been a wrong one, is not asked. */
-async function* pieces(url: string): AsyncGenerator<Uint8Array> {
+async function* pieces(url: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
-    const response = await fetch(url, { cache: 'no-store' })
+    const response = await fetch(url, { cache: 'no-store', signal })
     if (!response.ok) throw failed(url, `the server answered ${response.status}`)
     yield* chunksOf(byteSource(response.body ?? new Uint8Array(0)))
   } catch (error) {
     if (isBoxLiteError(error)) throw error
-    throw failed(url, String(error), error)
+    throw signal.aborted ? aborted(signal, 'The download') : failed(url, String(error), error)
   }
 }
 

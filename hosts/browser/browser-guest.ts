@@ -1,13 +1,15 @@
 // The guest as the public API takes it: what a page's assets hold.
 
 import type { Guest } from '../../src/guest.ts'
-import type { AssetProgress } from '../../src/progress.ts'
+import type { AssetProgress, CallOptions } from '../../src/progress.ts'
 import type { Assets } from './assets.ts'
 import { blobFile } from './blob-file.ts'
 
-/** Finds the guest, and fetches what a machine boots from. */
-export async function findBrowserGuest(assets: Assets, onProgress: ((progress: AssetProgress) => void) | undefined): Promise<Guest> {
+/** Finds the guest, and fetches what a machine boots from. `signal` ends the downloads. */
+export async function findBrowserGuest(assets: Assets, { signal, onProgress }: CallOptions<AssetProgress>): Promise<Guest> {
   const unlisten = onProgress === undefined ? null : assets.listen(onProgress)
+  const stop = (): void => assets.stop()
+  signal?.addEventListener('abort', stop)
   try {
     const { kernel, initrd, firmware, commandLine, images } = await assets.manifest()
     await Promise.all([kernel, initrd, firmware].map((file) => assets.read(file)))
@@ -22,5 +24,6 @@ export async function findBrowserGuest(assets: Assets, onProgress: ((progress: A
     }
   } finally {
     unlisten?.()
+    signal?.removeEventListener('abort', stop)
   }
 }

@@ -38,9 +38,9 @@ export function browserHost(
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     nowMs: () => Date.now(),
     engines: [new V86Engine(browserV86Host(assets))],
-    async findGuest(options) {
+    async findGuest(options = {}) {
       if (assets === null) throw noAssets()
-      return findBrowserGuest(assets, options?.onProgress)
+      return findBrowserGuest(assets, options)
     },
   }
 }

@@ -1,6 +1,7 @@
 // The guest's files in a page: fetched once, compared, kept, and what is told where that cannot be.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Assets } from '../../hosts/browser/assets.ts'
+import { findBrowserGuest } from '../../hosts/browser/browser-guest.ts'
 import type { AssetProgress } from '../../src/progress.ts'
 import { refuses } from '../store/refuses.ts'
 import { guestUrl, whyNoGuest } from './guest-url.ts'
@@ -62,6 +63,21 @@ describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` 
     expect(error.remedy).toBeDefined()
     const whole = await new Assets(guestUrl()).read(firmware)
     expect(whole.size).toBe(firmware.bytes)
+  })
+
+  it('stop coming when nobody waits for them any more, and come to whoever asks after that', async () => {
+    const assets = new Assets(guestUrl())
+    const { kernel } = await assets.manifest()
+    assets.listen(() => assets.stop())
+    await refuses(assets.read(kernel), 'aborted', /download/)
+    const told: AssetProgress[] = []
+    const again = new Assets(guestUrl())
+    again.listen((progress) => told.push(progress))
+    const calling = new AbortController()
+    again.listen(() => calling.abort())
+    await expect(findBrowserGuest(again, { signal: calling.signal })).rejects.toMatchObject({ code: 'aborted' })
+    expect((await again.read(kernel)).size).toBe(kernel.bytes)
+    expect(told.at(-1)).toMatchObject({ doneBytes: kernel.bytes, totalBytes: kernel.bytes })
   })
 
   it('that rotted in the cache come again', async () => {
