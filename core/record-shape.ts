@@ -42,6 +42,8 @@ export class BoxRecord {
   /** The machine's JSON object, or 0. */
   machine: usize
   machineBytes: u32
+  /** Whether that machine outlives its owner on purpose. */
+  detached: bool
   snapshotCount: u32
   resume: usize
   /** `snapshotCount` pointers to snapshots, with room for one more. */

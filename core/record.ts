@@ -67,6 +67,7 @@ export function parseBoxRecord(start: usize, lengthBytes: u32, id: usize, box: B
   jsonNextKey('machine')
   box.machine = jsonWord('null') ? 0 : readMachine()
   box.machineBytes = box.machine == 0 ? 0 : <u32>(jsonAt() - box.machine)
+  box.detached = machineDetached
   jsonNextKey('resume')
   box.resume = readOptionalId()
   jsonNextKey('snapshots')
@@ -200,6 +201,9 @@ function readSize(): u64 {
   return value
 }
 
+/** What the machine that was read last says of itself. */
+let machineDetached = false
+
 function readMachine(): usize {
   jsonPeek()
   const start = jsonAt()
@@ -213,7 +217,8 @@ function readMachine(): usize {
   jsonNextKey('nonce')
   readText(TEXT_LIMIT_BYTES)
   jsonNextKey('detached')
-  if (!jsonWord('true') && !jsonWord('false')) jsonRefuse()
+  machineDetached = jsonWord('true')
+  if (!machineDetached && !jsonWord('false')) jsonRefuse()
   jsonToken(0x7d)
   return start
 }

@@ -4,6 +4,7 @@
 //   take it back, with all that a guest flushes from now on
 //   the record names no machine ──> clear `pending`, if it says anything
 //   ASK ── none ───────────────────────────────────────────> clear `machine` and `pending`
+//    │ ── was to end with its owner, who is gone ──────────> KILL ──> the same
 //    │ ── has the live layer open ──> RESUME, THAW ────────> clear `pending`
 //    │ ── has `pending.from` open ──> PAUSE, DRAIN, settleSwitch
 //    └ ── anything else, or silence ──> KILL ──────────────> clear `machine` and `pending`
@@ -90,6 +91,7 @@ function judge(status: i32): i32 {
     if (!running) setMachine(MachineState.SILENT)
     return OK
   }
+  if (!heldBefore && !box.detached) return machineEffect(Effect.KILL, Phase.KILLED)
   if (running && known && sameLayer(open, box.live)) return machineEffect(Effect.RESUME, Phase.RESUMED)
   if (running && known && box.pendingTo != 0 && sameLayer(open, box.pendingFrom)) {
     return machineEffect(Effect.PAUSE, Phase.PAUSED)

@@ -117,6 +117,8 @@ export class Visits {
 
   /** Takes the box's lock for a moment, which is recovering it. Best effort: where the lock is not free, its owner is at it. */
   async #recover(boxId: string): Promise<void> {
+    // What this process has it has taken, and with that recovered.
+    if (this.#home.runner.of(boxId).owned !== null) return
     try {
       await this.#home.run({ kind: 'recover', boxId })
     } catch (error) {

@@ -82,6 +82,20 @@ describe('taking the lock of a box', () => {
     }
   })
 
+  it('ends a machine that should have ended with its owner, whatever it has open and whatever was pending', async () => {
+    const orphan = { ...machineRecord, detached: false }
+    for (const state of ['running', 'paused'] as const) {
+      const home = new Home()
+      await home.run(makeBox(1))
+      await home.run({ kind: 'box.start', boxId: id(1), machine: orphan })
+      home.machine.launch(layer(10))
+      home.machine.state = state
+      await expectSettled(home, 'killed')
+      expect([home.machine.state, home.record().machine, home.record().live]).toEqual(['none', null, layer(10)])
+      expect(home.machine.done).not.toContain('resume')
+    }
+  })
+
   it('does nothing where a machine can be neither asked nor ended', async () => {
     const home = await running()
     Object.assign(home.machine, { ask: dead, kill: dead })

@@ -5,11 +5,11 @@ import type { Core } from '../../src/core/core.ts'
 import type { Layer } from '../../src/disk/chain.ts'
 import { mergeLayers } from '../../src/disk/merge.ts'
 import { isBoxLiteError, type BoxLiteError } from '../../src/error.ts'
-import type { LayerFile, Store } from '../../src/host.ts'
+import type { Held, LayerFile, Store } from '../../src/host.ts'
 import { adoptBox } from '../../src/legacy/adopt.ts'
 import type { OldFiles } from '../../src/legacy/old-files.ts'
 import type { NewLayer, Operation, Outcome } from '../../src/operation/operation.ts'
-import { perform, type BulkWork, type Fold, type MachineControl } from '../../src/perform.ts'
+import { perform, type BulkWork, type Fold, type HeldLock, type MachineControl } from '../../src/perform.ts'
 import { FileStore } from '../../src/store/file-store.ts'
 import type { LockService } from '../../src/store/lock-service.ts'
 import { MemoryLocks } from '../../src/store/memory-locks.ts'
@@ -59,6 +59,8 @@ export interface Process {
   /** A home of the prior implementation beside this one, where there is one. */
   readonly old: OldFiles
   readonly late: () => Promise<void>
+  /** The locks of boxes whose machines end with this process. */
+  readonly owned: Map<string, Held>
 }
 
 export class Run implements GuestWatch {
@@ -100,6 +102,7 @@ export class Run implements GuestWatch {
       store: wrappers.store?.(store) ?? store,
       machines: wrappers.machines?.(machines) ?? machines,
       late: wrappers.late ?? (async () => undefined),
+      owned: new Map(),
     }
   }
 
@@ -107,7 +110,10 @@ export class Run implements GuestWatch {
   perform<O extends Operation>(process: Process, operation: O): Promise<Outcome<O>> {
     const captures = operation.kind === 'snapshot.create' || (operation.kind === 'clone' && operation.snapshot === null)
     const { core, store, machines } = process
-    const work = (): Promise<Outcome<O>> => perform(core, operation, { store, machines, bulk: bulkOf(store) })
+    const work = async (): Promise<Outcome<O>> => {
+      const held = 'boxId' in operation ? await this.#owning(process, operation.boxId) : []
+      return await perform(core, operation, { store, machines, held, bulk: bulkOf(store) })
+    }
     return this.#keepingTruth(process, operation, captures && this.#runs(operation.boxId), work)
   }
 
@@ -131,6 +137,17 @@ export class Run implements GuestWatch {
       this.#expected = undefined
       throw error
     }
+  }
+
+  /** A machine that ends with its owner has one: the process that has the box's lock, from the machine's launch to its own end. */
+  async #owning(process: Process, boxId: string): Promise<readonly HeldLock[]> {
+    const isOwned = this.machines.alive.some((machine) => machine.boxId === boxId && !machine.record.detached)
+    if (isOwned && !process.owned.has(boxId)) {
+      const lock = await process.locks.take({ kind: 'box', id: boxId })
+      if (lock !== null) process.owned.set(boxId, lock)
+    }
+    const held = process.owned.get(boxId)
+    return held === undefined ? [] : [{ scope: { kind: 'box', id: boxId }, held }]
   }
 
   writing(boxId: string, page: number, bytes: ReturnType<typeof internPage>): void {
