@@ -163,6 +163,7 @@ static int walk(int parent, const char *name, int flags, size_t length, unsigned
   entry.uid = status.st_uid;
   entry.gid = status.st_gid;
   entry.modified = status.st_mtim.tv_sec;
+  entry.modified_ns = (uint32_t)status.st_mtim.tv_nsec;
   entry.target[0] = '\0';
   entry.major = entry.minor = 0;
   entry.stored = entry.size = 0;

@@ -34,6 +34,7 @@ static char parent_path[TAR_PATH_BYTES];
 static struct {
   size_t length;
   int64_t modified;
+  uint32_t modified_ns;
 } times[MOST_OPEN_TIMES];
 static size_t time_count;
 static char times_path[TAR_PATH_BYTES];
@@ -128,9 +129,9 @@ static int set_owner(const char *name, bool keep) {
   return fchownat(parent, name, keep ? entry.uid : 0, keep ? entry.gid : 0, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
-static int set_time(int directory, const char *name, int64_t seconds) {
-  const struct timespec both[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)seconds}};
-  return utimensat(directory, name, both, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+static int set_time(const char *name) {
+  const struct timespec both[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)entry.modified, .tv_nsec = (long)entry.modified_ns}};
+  return utimensat(parent, name, both, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
 static int make_file(const char *name, bool keep) {
@@ -146,7 +147,7 @@ static int make_file(const char *name, bool keep) {
   // After the owner, as a change of it takes the set-id bits away.
   if (error == 0 && fchmod(fd, entry.mode & 07777) != 0) error = errno;
   if (close(fd) != 0 && error == 0) error = errno;
-  return error == 0 ? set_time(parent, name, entry.modified) : error;
+  return error == 0 ? set_time(name) : error;
 }
 
 static int make_link(const char *name) {
@@ -165,7 +166,7 @@ static int make_symlink(const char *name, bool keep) {
   int error = clear(name);
   if (error == 0 && symlinkat(entry.target, parent, name) != 0) error = errno;
   if (error == 0) error = set_owner(name, keep);
-  return error == 0 ? set_time(parent, name, entry.modified) : error;
+  return error == 0 ? set_time(name) : error;
 }
 
 static int make_special(const char *name, bool keep) {
@@ -174,7 +175,7 @@ static int make_special(const char *name, bool keep) {
   if (error == 0 && mknodat(parent, name, type | 0600, makedev(entry.major, entry.minor)) != 0) error = errno;
   if (error == 0) error = set_owner(name, keep);
   if (error == 0 && fchmodat(parent, name, entry.mode & 07777, 0) != 0) error = errno;
-  return error == 0 ? set_time(parent, name, entry.modified) : error;
+  return error == 0 ? set_time(name) : error;
 }
 
 // Leaves the directories that `path` is not in, and sets their times.
@@ -184,7 +185,7 @@ static void leave_directories(const char *path) {
     if (path != NULL && (length == 0 || (strncmp(path, times_path, length) == 0 && (path[length] == '/' || path[length] == '\0')))) return;
     times_path[length] = '\0';
     int fd = open_beneath(times_path, O_RDONLY | O_DIRECTORY);
-    const struct timespec both[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)times[time_count - 1].modified}};
+    const struct timespec both[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)times[time_count - 1].modified, .tv_nsec = (long)times[time_count - 1].modified_ns}};
     // A directory that is gone since, or a read-only one, keeps the time that it has.
     if (fd >= 0) futimens(fd, both);
     if (fd >= 0) close(fd);
@@ -196,7 +197,8 @@ static void enter_directory(void) {
   if (time_count == MOST_OPEN_TIMES) return;
   strcpy(times_path, entry.path);
   times[time_count].length = strlen(entry.path);
-  times[time_count++].modified = entry.modified;
+  times[time_count].modified = entry.modified;
+  times[time_count++].modified_ns = entry.modified_ns;
 }
 
 // A directory that is there stays, also where a link leads to it; anything else in its place goes.

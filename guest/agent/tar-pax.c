@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-// A decimal number of a pax record; a fraction is cut off.
+// The whole part of a decimal number of a pax record.
 static bool decimal(const char *text, uint64_t *value) {
   uint64_t sum = 0;
   if (*text < '0' || *text > '9') return false;
@@ -23,9 +23,21 @@ static bool decimal32(const char *text, uint32_t *value) {
   return true;
 }
 
+// Seconds with a fraction, of which nine digits count. The entry has it as whole seconds and what is on top: -1.25 is -2 and 0.75.
+static bool read_time(const char *text, struct tar_entry *entry) {
+  bool negative = *text == '-';
+  uint64_t seconds;
+  uint32_t ns = 0;
+  if (!decimal(text + negative, &seconds)) return false;
+  const char *fraction = strchr(text, '.');
+  for (uint32_t unit = 100000000; fraction != NULL && *++fraction >= '0' && *fraction <= '9'; unit /= 10) ns += unit * (uint32_t)(*fraction - '0');
+  entry->modified = negative ? -(int64_t)seconds - (ns > 0) : (int64_t)seconds;
+  entry->modified_ns = negative && ns > 0 ? 1000000000 - ns : ns;
+  return true;
+}
+
 // One fact of a pax header. What is not listed changes nothing that we keep.
 static bool note(const char *key, const char *value, struct tar_entry *entry, struct tar_extra *extra) {
-  uint64_t wide;
   if (strcmp(key, "path") == 0) {
     strcpy(entry->path, value);
     extra->path = true;
@@ -42,10 +54,8 @@ static bool note(const char *key, const char *value, struct tar_entry *entry, st
     extra->gid = true;
     return decimal32(value, &entry->gid);
   } else if (strcmp(key, "mtime") == 0) {
-    bool negative = *value == '-';
-    if (!decimal(value + negative, &wide)) return false;
-    entry->modified = negative ? -(int64_t)wide : (int64_t)wide;
     extra->modified = true;
+    return read_time(value, entry);
   } else if (strncmp(key, "GNU.sparse.", 11) == 0) {
     // Another way to write sparse files, which we do not know: its bytes are not the file's.
     extra->unknown = true;

@@ -149,7 +149,10 @@ static int read_facts(struct tar_reader *reader, const uint8_t *header, struct t
     entry->target[length] = '\0';
   }
   bool good = number32(header + TAR_MODE, TAR_ID_BYTES, &entry->mode) && number(header + TAR_MODIFIED, TAR_NUMBER_BYTES, &modified);
-  if (good && !extra->modified) entry->modified = (int64_t)modified;
+  if (good && !extra->modified) {
+    entry->modified = (int64_t)modified;
+    entry->modified_ns = 0;
+  }
   good = good && (extra->uid || number32(header + TAR_UID, TAR_ID_BYTES, &entry->uid));
   good = good && (extra->gid || number32(header + TAR_GID, TAR_ID_BYTES, &entry->gid));
   good = good && (extra->size || number(header + TAR_SIZE, TAR_NUMBER_BYTES, &entry->stored));

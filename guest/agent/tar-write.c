@@ -83,6 +83,18 @@ static size_t put_decimal(char *target, size_t room, const char *key, int64_t va
   return put_record(target, room, key, digits);
 }
 
+static size_t put_time(char *target, size_t room, int64_t seconds, uint32_t ns) {
+  bool negative = seconds < 0;
+  // The fraction of a pax record counts away from zero, the entry's always onwards.
+  if (negative && ns > 0) {
+    seconds++;
+    ns = 1000000000 - ns;
+  }
+  char digits[40];
+  snprintf(digits, sizeof digits, "%s%llu.%09u", negative ? "-" : "", (unsigned long long)(negative ? -seconds : seconds), (unsigned)ns);
+  return put_record(target, room, "mtime", digits);
+}
+
 // What the entry's own header cannot hold.
 static int put_extra(struct tar_writer *writer, const struct tar_entry *entry) {
   static char records[2 * TAR_PATH_BYTES + 512];
@@ -92,7 +104,7 @@ static int put_extra(struct tar_writer *writer, const struct tar_entry *entry) {
   if (entry->stored > MOST_NUMBER) used += put_decimal(records + used, sizeof records - used, "size", (int64_t)entry->stored);
   if (entry->uid > MOST_ID) used += put_decimal(records + used, sizeof records - used, "uid", entry->uid);
   if (entry->gid > MOST_ID) used += put_decimal(records + used, sizeof records - used, "gid", entry->gid);
-  if (entry->modified < 0) used += put_decimal(records + used, sizeof records - used, "mtime", entry->modified);
+  if (entry->modified < 0 || entry->modified_ns > 0) used += put_time(records + used, sizeof records - used, entry->modified, entry->modified_ns);
   if (used == 0) return 0;
   uint8_t header[TAR_BLOCK_BYTES] = "././@PaxHeader";
   put_basics(header, 'x', 0644, used, 0);

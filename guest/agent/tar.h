@@ -40,7 +40,9 @@ struct tar_entry {
   uint32_t mode;
   uint32_t uid;
   uint32_t gid;
+  // Seconds since 1970, and nanoseconds on top of them.
   int64_t modified;
+  uint32_t modified_ns;
   uint32_t major;
   uint32_t minor;
   // The bytes that follow the header.

@@ -69,8 +69,9 @@ function paxFields(records: ReadonlyMap<string, string>): Partial<TarFields> {
 }
 
 function paxTime(value: string): number {
-  if (!/^-?[0-9]{1,15}(\.[0-9]{0,20})?$/.test(value)) throw damaged('a pax header has a time that is none')
-  return Number(value)
+  const match = /^(-?[0-9]{1,15}(?:\.[0-9]{0,6})?)[0-9]{0,14}$/.exec(value)
+  if (match === null) throw damaged('a pax header has a time that is none')
+  return Number(match[1])
 }
 
 function text(bytes: Uint8Array): string {

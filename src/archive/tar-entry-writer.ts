@@ -1,4 +1,4 @@
-// The headers of a tar of files: ustar, with a pax header in front where a name, a link or a number is too long for it, and GNU's
+// The headers of a tar of files: ustar, with a pax header in front where a name, a link or a time does not fit in it, and GNU's
 // form for files with holes.
 
 import { joinBytes } from '../join-bytes.ts'
@@ -18,7 +18,7 @@ const PIECE_BYTES = 24
  * rest are holes. The content's padding is the caller's (`paddingAfter`).
  */
 export function encodeTarEntry(entry: TarEntryFacts, extents: readonly Extent[] | null = null): Uint8Array {
-  const records = [...longText('path', entry.name), ...longText('linkpath', entry.linkName)]
+  const records = [...longText('path', entry.name), ...longText('linkpath', entry.linkName), ...fraction(entry.modifiedSeconds)]
   const fields: TarFields = { ...entry, modifiedSeconds: Math.floor(entry.modifiedSeconds), type: entryFlags[entry.kind] }
   const header = extents === null ? encodeTarFields(fields) : sparseHeader(fields, extents)
   return records.length === 0 ? header : joinBytes(paxHeader(joinBytes(...records)), header)
@@ -63,9 +63,17 @@ function paxHeader(records: Uint8Array): Uint8Array {
 /** The pax record of a text that the header cannot hold; none for one that it can. */
 function longText(key: string, text: string): Uint8Array[] {
   const value = new TextEncoder().encode(text)
-  if (value.length <= NAME_BYTES) return []
+  return value.length <= NAME_BYTES ? [] : [record(key, value)]
+}
+
+/** The pax record of a time between two seconds. */
+function fraction(seconds: number): Uint8Array[] {
+  return Number.isInteger(seconds) ? [] : [record('mtime', new TextEncoder().encode(seconds.toFixed(6)))]
+}
+
+function record(key: string, value: Uint8Array): Uint8Array {
   // A record begins with its own length in digits, these included.
   const rest = key.length + value.length + 3
   const length = rest + String(rest + String(rest).length).length
-  return [joinBytes(new TextEncoder().encode(`${length} ${key}=`), value, new TextEncoder().encode('\n'))]
+  return joinBytes(new TextEncoder().encode(`${length} ${key}=`), value, new TextEncoder().encode('\n'))
 }

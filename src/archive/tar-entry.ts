@@ -13,7 +13,7 @@ export interface TarEntryFacts {
   readonly mode: number
   readonly uid: number
   readonly gid: number
-  /** Seconds since 1970. */
+  /** Seconds since 1970, to the microsecond: what a number can hold of them. */
   readonly modifiedSeconds: number
   /** What a link leads to: of a hard link, the name of another entry. Empty for everything else. */
   readonly linkName: string

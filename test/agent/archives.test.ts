@@ -67,19 +67,21 @@ describe('archives', () => {
     return await test.session.finish(4)
   }
 
-  /** What there is below a folder, as far as a tar can say it. */
-  function contents(folder: string): Record<string, string> {
+  /** What there is below a folder, as far as a tar can say it; times in parts of a second, by default all that there are. */
+  function contents(folder: string, parts = 1_000_000_000n): Record<string, string> {
     const found: Record<string, string> = {}
     for (const name of readdirSync(at(folder), { recursive: true, encoding: 'utf8' })) {
       const path = at(`${folder}/${name}`)
       const facts = lstatSync(path)
       const body = facts.isSymbolicLink() ? readlinkSync(path) : facts.isFile() ? readFileSync(path).toString('hex') : ''
-      found[name] = [facts.mode.toString(8), facts.uid, facts.gid, Math.floor(facts.mtimeMs / 1000), body].join(' ')
+      const time = (lstatSync(path, { bigint: true }).mtimeNs * parts) / 1_000_000_000n
+      found[name] = [facts.mode.toString(8), facts.uid, facts.gid, time, body].join(' ')
     }
     return found
   }
 
-  function makeTree(): void {
+  /** `early`: with times before 1970, which not every form of tar has. */
+  function makeTree(early: boolean): void {
     mkdirSync(at('tree/a/b'), { recursive: true })
     mkdirSync(at(`tree/${'long'.repeat(30)}/${'name'.repeat(30)}`), { recursive: true })
     writeFileSync(at(`tree/${'long'.repeat(30)}/${'name'.repeat(30)}/file`), 'deep')
@@ -92,24 +94,26 @@ describe('archives', () => {
     symlinkSync('x'.repeat(200), at('tree/long link'))
     spawnSync('mkfifo', [at('tree/fifo')])
     for (const name of ['a/b', 'a', 'empty']) utimesSync(at(`tree/${name}`), 1e9, 1e9)
+    if (early) spawnSync('touch', ['-hd', '1969-12-31T23:59:58.750000001Z', at('tree/a/block'), at('tree/link'), at('tree/a')])
   }
 
   it.each(['ustar', 'pax', 'gnu', 'oldgnu', 'v7'])('of tar, form %s, are unpacked as they were', async (form) => {
-    makeTree()
+    makeTree(form === 'pax')
     // The oldest forms have no names over 100 bytes, and no pipes.
     const limited = form === 'v7' || form === 'ustar' ? ['--exclude=long*', '--exclude=fifo'] : []
     const bytes = tar('--format', form, ...limited, '--numeric-owner', '-cf', '-', '-C', at('tree'), '.')
     mkdirSync(at('target'))
     const outcome = await extract(bytes, 'target', 1)
     expect([outcome.error, String(outcome.result.get(2) ?? '')]).toEqual([0, ''])
-    const expected = contents('tree')
+    const parts = form === 'pax' ? 1_000_000_000n : 1n
+    const expected = contents('tree', parts)
     if (limited.length > 0) for (const name of Object.keys(expected)) if (/^(?:long|fifo)/.test(name)) delete expected[name]
-    expect(contents('target')).toEqual(expected)
+    expect(contents('target', parts)).toEqual(expected)
     expect(outcome.result.get(1)!.readUInt32LE(0)).toBe(Object.keys(expected).length + 1)
   })
 
   it('of ours are unpacked by tar, and by ourselves, as they were', async () => {
-    makeTree()
+    makeTree(true)
     const outcome = await archive([[1, at('tree')]])
     expect(outcome.error).toBe(0)
     writeFileSync(at('ours.tar'), outcome.outputs[0])
@@ -234,7 +238,7 @@ describe('archives', () => {
   })
 
   it('that are damaged anywhere never hurt the agent', async () => {
-    makeTree()
+    makeTree(true)
     const bytes = tar('--sparse', '--format=gnu', '--exclude=large', '-cf', '-', 'tree')
     let state = 1
     const random = (below: number): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) % below

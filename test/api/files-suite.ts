@@ -303,6 +303,13 @@ export function filesSuite(name: string, open: () => Promise<Opened<FilesSubject
           expect(readFileSync(join(here, copy), 'utf8')).toBe('content\n')
           expect([statSync(join(here, copy)).mode & 0o7777, statSync(join(here, copy)).mtimeMs]).toEqual([0o751, 1_000_000_000_000])
         }
+        // Times come back to the microsecond.
+        const microseconds = (path: string): bigint => lstatSync(path, { bigint: true }).mtimeNs / 1000n
+        utimesSync(join(here, 'renamed'), 1_000_000_000, 1_000_000_000.123_456_5)
+        await files.copyIn(join(here, 'renamed'), `${there}/again`)
+        expect((await files.stat(`${there}/again`)).modifiedAt).toEqual(new Date(1_000_000_000_123))
+        await files.copyOut(`${there}/again`, join(here, 'again'))
+        expect([microseconds(join(here, 'again')), microseconds(join(here, 'renamed'))]).toEqual([1_000_000_000_123_456n, 1_000_000_000_123_456n])
         expect(await codeOf(files.copyOut(`${there}/tool`, join(here, 'absent/file')))).toBe('not_found')
         expect(await codeOf(files.copyOut(`${there}/absent`, here))).toBe('not_found')
       })

@@ -54,7 +54,7 @@ export class TargetTree {
   async finish(): Promise<void> {
     for (const [path, { mode, modifiedSeconds, owner }] of [...this.#attributes].reverse()) {
       if (owner !== null) await fileCall('change', path, chown(path, owner.uid, owner.gid))
-      await fileCall('change', path, utimes(path, modifiedSeconds, modifiedSeconds))
+      await fileCall('change', path, utimes(path, fileTime(modifiedSeconds), fileTime(modifiedSeconds)))
       await fileCall('change', path, chmod(path, mode))
     }
   }
@@ -71,6 +71,11 @@ export class TargetTree {
     }
     return path
   }
+}
+
+/** What Node has to be given: it cuts times to whole microseconds, and most of those are a little less as numbers of seconds. */
+export function fileTime(seconds: number): number {
+  return seconds + 5e-7
 }
 
 async function look(path: string): Promise<Stats | null> {

@@ -9,7 +9,7 @@ import type { UnpackOptions } from '../../../src/files/host-files.ts'
 import { fileCall } from '../file-call.ts'
 import { HOLE_BYTES, isHole } from './data-extents.ts'
 import { entryParts } from './entry-path.ts'
-import { TargetTree, type Attributes } from './target-tree.ts'
+import { fileTime, TargetTree, type Attributes } from './target-tree.ts'
 
 /** What a box may send: it could send for ever. */
 class Limits {
@@ -93,7 +93,7 @@ function skip({ name }: TarEntry, reason: string, { onSkipped }: UnpackOptions):
 async function makeSymlink(path: string, target: string, { owner, modifiedSeconds }: Attributes): Promise<void> {
   await fileCall('make', path, symlink(target, path))
   if (owner !== null) await fileCall('change', path, lchown(path, owner.uid, owner.gid))
-  await fileCall('change', path, lutimes(path, modifiedSeconds, modifiedSeconds))
+  await fileCall('change', path, lutimes(path, fileTime(modifiedSeconds), fileTime(modifiedSeconds)))
 }
 
 async function writeFile(path: string, entry: TarEntry, attributes: Attributes, options: UnpackOptions): Promise<void> {
@@ -108,7 +108,7 @@ async function writeFile(path: string, entry: TarEntry, attributes: Attributes, 
     await fileCall('write', path, file.truncate(entry.sizeBytes))
     if (attributes.owner !== null) await fileCall('change', path, file.chown(attributes.owner.uid, attributes.owner.gid))
     await fileCall('change', path, file.chmod(attributes.mode))
-    await fileCall('change', path, file.utimes(attributes.modifiedSeconds, attributes.modifiedSeconds))
+    await fileCall('change', path, file.utimes(fileTime(attributes.modifiedSeconds), fileTime(attributes.modifiedSeconds)))
   } finally {
     await file.close()
   }
