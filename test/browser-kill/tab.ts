@@ -39,9 +39,14 @@ export abstract class Visit {
   async heard(lines: number): Promise<void> {
     while (this.#lines < lines) {
       await new Promise<void>((resolve) => (this.#heard = resolve))
-      const failed = [...this.said].find(([, said]) => said.at(-1)?.startsWith('?'))
-      if (failed !== undefined) throw new Error(`The worker ${failed[0]} failed: ${failed[1].at(-1)}`)
+      if (this.failed !== null) throw new Error(this.failed)
     }
+  }
+
+  /** What a worker said when it failed, which it must not; null: none did. */
+  get failed(): string | null {
+    for (const [worker, said] of this.said) if (said.at(-1)!.startsWith('?')) return `The worker ${worker} failed: ${said.at(-1)}`
+    return null
   }
 
   /** How many lines were said. */

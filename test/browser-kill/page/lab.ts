@@ -24,6 +24,8 @@ declare global {
 
 const DATABASE = 'boxlite'
 const COUNT = 'n=0; while :; do n=$((n + 1)); echo $n > /root/count; sync; echo $n; done'
+/** On a machine that runs every other test at the same time. */
+const PATIENT = { startTimeoutMs: 240_000 } as const
 /** A box that starts quickly. */
 const SMALL = { image: 'base', memoryMib: 128, diskSizeGb: 0.25 } as const
 
@@ -70,7 +72,7 @@ export class Lab {
   /** Makes a box with a guest where there is none of that name, and starts it. */
   async make(name: string): Promise<void> {
     const { box } = await this.#lite.getOrCreate({ name, ...SMALL })
-    await box.start()
+    await box.start(PATIENT)
   }
 
   async names(): Promise<(string | null)[]> {
@@ -78,7 +80,7 @@ export class Lab {
   }
 
   async start(name: string): Promise<void> {
-    await (await this.#box(name)).start()
+    await (await this.#box(name)).start(PATIENT)
   }
 
   async stop(name: string): Promise<void> {
@@ -86,7 +88,9 @@ export class Lab {
   }
 
   async exec(name: string, script: string): Promise<string> {
-    return (await (await this.#box(name)).exec('sh', ['-c', script]).orThrow()).stdout
+    const box = await this.#box(name)
+    await box.start(PATIENT)
+    return (await box.exec('sh', ['-c', script]).orThrow()).stdout
   }
 
   async snapshot(name: string, snapshot: string): Promise<SnapshotInfo> {
@@ -225,6 +229,22 @@ export class Lab {
     const counts = await Promise.all(names.map((name) => requested(transaction.objectStore(name).count())))
     database.close()
     return Object.fromEntries(names.map((name, index) => [name, counts[index]!]))
+  }
+
+  /** How many files of layers have bytes in the database without being anyone's: no row, or one that has lost its name. */
+  async orphans(): Promise<number> {
+    const database = await requested(indexedDB.open(DATABASE))
+    const transaction = database.transaction(['layers', 'chunks'])
+    const layers = transaction.objectStore('layers')
+    const [chunks, keys, rows] = await Promise.all([
+      requested(transaction.objectStore('chunks').getAllKeys()),
+      requested(layers.getAllKeys()),
+      requested(layers.getAll() as IDBRequest<{ name?: string }[]>),
+    ])
+    database.close()
+    const files = new Set(chunks.map((key) => (key as IDBValidKey[])[0]!))
+    const gone = rows.filter(({ name }) => name === undefined).length
+    return gone + [...files].filter((file) => !keys.includes(file)).length
   }
 
   /** Deletes the home's database, as someone with the browser's own tools might. */

@@ -15,7 +15,11 @@ globalThis.answer = async (name, args) => {
   try {
     return { value: await lab[name]!(...args) }
   } catch (error) {
-    if (isBoxLiteError(error)) return { error: { code: error.code, message: error.message, remedy: error.remedy } }
+    if (isBoxLiteError(error)) {
+      // What the guest said to the end helps whoever reads the test's report.
+      const console = typeof error.facts['console'] === 'string' ? `\n${error.facts['console']}` : ''
+      return { error: { code: error.code, message: error.message + console, remedy: error.remedy } }
+    }
     return { error: { code: null, message: error instanceof Error ? (error.stack ?? error.message) : String(error) } }
   }
 }
