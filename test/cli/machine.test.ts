@@ -123,7 +123,9 @@ describeWhere(noQemu, 'commands on boxes that run on QEMU', () => {
     expect((await run(['cp', 'dev:/root/tree', 'back'])).code).toBe(0)
     expect(readFileSync(join(cwd, 'back/inner/file'), 'utf8')).toBe('copied')
     expect((await run(['exec', 'dev', 'sh', '-c', 'echo said on the console > /dev/console'])).code).toBe(0)
-    expect((await run(['stop', 'dev'])).out).toMatch(/^Stopped box 'dev'/)
+    const { exit } = JSON.parse((await run(['stop', 'dev', '--json'])).out) as { exit: string }
+    expect(['shutdown', 'reset']).toContain(exit)
+    expect(await run(['stop', 'dev'])).toMatchObject({ out: expect.stringMatching(/^Stopped box 'dev'/) as string, err: '', code: 0 })
     expect((await run(['logs', 'dev'])).out).toContain('said on the console')
     expect((await run(['ls'])).out).toMatch(/dev .* stopped +base /)
     expect((await run(['rm', 'dev'])).code).toBe(0)

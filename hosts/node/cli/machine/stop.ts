@@ -22,9 +22,12 @@ export const boxStop = defineCommand({
     const stopTimeoutMs = options.timeout === undefined ? undefined : wholeNumber(options.timeout, '--timeout', path) * 1000
     const stopped = await withBox(terminal, { home: options.home }, name!, async (box) => {
       const how = { force: options.force === true, ...(stopTimeoutMs !== undefined && { stopTimeoutMs }) }
-      await watch(terminal, 'Stopping', (watched) => box.stop({ ...how, ...watched }))
-      return { id: box.id, name: box.name }
+      const exit = await watch(terminal, 'Stopping', (watched) => box.stop({ ...how, ...watched }))
+      return { id: box.id, name: box.name, exit: exit?.reason ?? null }
     })
+    if (stopped.exit === 'killed' && options.force !== true) {
+      terminal.tell('boxlite: the guest did not shut down in time, so its machine was ended: what it had not written out is lost.')
+    }
     if (options.json === true) terminal.printJson(stopped)
     else terminal.print(`Stopped ${describeBox(stopped)}`)
     return 0
