@@ -9,8 +9,8 @@ import { BrowserFile } from './browser-file.ts'
 import type { Database, Fence } from './database.ts'
 import { LayerContent } from './layer-content.ts'
 import { PageCache } from './page-cache.ts'
-import { readHead } from './read-head.ts'
-import { BLOCK_BYTES, type LayerRow, type ReadableTable, type WritableTable } from './schema.ts'
+import { headOf, readHead } from './read-head.ts'
+import { BLOCK_BYTES, PAGE_BYTES, type LayerRow, type ReadableTable, type WritableTable } from './schema.ts'
 import type { TabLock, TabLocks } from './tab-locks.ts'
 
 /** Blocks that are removed in one transaction. */
@@ -35,6 +35,8 @@ export class LayerFiles {
   readonly #locks: TabLocks
   readonly #cache: PageCache
   readonly #open = new Map<number, OpenContent>()
+  /** The numbers that files had when their heads were last read, by name. */
+  readonly #numbers = new Map<string, number>()
   #isClosed = false
 
   constructor(database: Database, locks: TabLocks, cache: PageCache = new PageCache()) {
@@ -73,9 +75,20 @@ export class LayerFiles {
 
   async readHead(name: string, lengthBytes: number): Promise<FileHead> {
     const head = await this.#database.read(`open the layer ${name}`, ['layers', 'chunks'], async (transaction) => {
-      const { file, row } = (await findLayer(transaction.objectStore('layers'), name)) ?? absent(name)
+      const chunks = transaction.objectStore('chunks')
+      // Asked for at once, by the number that the name had when it was last looked up: most often it still has.
+      const guess = this.#numbers.get(name)
+      const [found, first] = await Promise.all([
+        findLayer(transaction.objectStore('layers'), name),
+        guess === undefined || lengthBytes > PAGE_BYTES ? undefined : chunks.get([guess, 0, 1]),
+      ])
+      const { file, row } = found ?? absent(name)
+      this.#numbers.set(name, file)
       // What is open here may have bytes that the database has not.
-      return this.#open.has(file) ? null : readHead(transaction.objectStore('chunks'), file, row.lengthBytes, lengthBytes)
+      if (this.#open.has(file)) return null
+      return first !== undefined && file === guess
+        ? headOf(first, row.lengthBytes, lengthBytes)
+        : readHead(chunks, file, row.lengthBytes, lengthBytes)
     })
     if (head !== null) return head
     const file = await this.open(name, 'read', [])
@@ -106,6 +119,7 @@ export class LayerFiles {
       if (found !== null) await markGone(layers, found)
       return found?.file
     })
+    this.#numbers.delete(name)
     if (removed !== undefined) await this.#sweep(removed)
   }
 

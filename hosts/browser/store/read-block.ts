@@ -31,11 +31,11 @@ export async function readBlock(
   return found
 }
 
-/** The pages of a whole block, which share its memory. */
+/** The pages of a whole block, each in memory of its own: one that stays cached shall not keep the others. */
 function* pagesIn(whole: Bytes): Generator<[number, Bytes | null]> {
   for (let page = 0; page < BLOCK_PAGES; page++) {
     const start = page * PAGE_BYTES
-    yield [page, padded(whole.subarray(start, start + PAGE_BYTES))]
+    yield [page, padded(whole.slice(start, start + PAGE_BYTES))]
   }
 }
 

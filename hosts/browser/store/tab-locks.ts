@@ -39,9 +39,13 @@ export class TabLocks implements LockService {
 
   /** Takes a Web Lock of this home as `options` say; null: someone has it, or the wait was given up. */
   async request(name: string, options: LockOptions): Promise<TabLock | null> {
-    if (this.#isClosed) throw new BoxLiteError('invalid_state', 'This store is closed')
+    if (this.#isClosed) throw storeIsClosed()
     const lock = await WebLock.request(`boxlite:${this.#database.name}:${name}`, options)
     if (lock === null) return null
+    if (this.#isClosed) {
+      await lock.release()
+      throw storeIsClosed()
+    }
     const held = new TabLock(lock)
     const unused = this.#database.use()
     this.#held.add(held)
@@ -78,6 +82,8 @@ export class TabLocks implements LockService {
     })
   }
 }
+
+const storeIsClosed = (): BoxLiteError => new BoxLiteError('invalid_state', 'This store is closed')
 
 /** What has to hold for whoever has `held`. */
 export function fencesOf(held: readonly Held[]): Fence[] {
