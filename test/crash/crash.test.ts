@@ -15,7 +15,7 @@ const replay = process.env['BOXLITE_CRASH_REPLAY']
 describe('after any crash', () => {
   const timeout = count(3_600_000, 4 * 3_600_000)
   it('nothing is lost, and recovery ends in the same state however often it is cut', { timeout }, async () => {
-    const wanted = count(1_000_000, 6_000_000)
+    const wanted = count(1_000_000, 5_000_000)
     const started = performance.now()
     const long = count(0, 1) === 1 ? errnos() : []
     const whole = [...singles(), ...adoptions(), ...duels(), ...faults(), ...pairs(), ...long]
