@@ -209,6 +209,23 @@ describe('a restore with restart', () => {
   })
 })
 
+describe('an export of a running box', () => {
+  it('that is ended at any stage leaves the box as it was, without a snapshot of its own', async () => {
+    const box = await lite.create({ image: 'base' })
+    await box.start()
+    const read = async (watched: CallOptions<Progress>): Promise<void> => {
+      for await (const chunk of box.export(watched)) void chunk
+    }
+    for (const stage of ['freeze', 'commit', 'switch', 'measure', 'export'] as const) {
+      expect(await errorCode(read(abortAt(stage))), stage).toBe('aborted')
+      expect([await box.snapshot.list(), (await box.exec('echo', ['on'])).stdout]).toEqual([[], 'on\n'])
+    }
+    told = []
+    await read({ onProgress })
+    expect(stages()).toEqual(['freeze', 'flush', 'commit', 'switch', 'commit', 'measure', 'export'])
+  })
+})
+
 describe('an image that two boxes wait for', () => {
   it('comes for the one whose caller still wants it', async () => {
     const leaving = abortAt('copy')

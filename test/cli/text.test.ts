@@ -8,6 +8,8 @@ import { formatSize, formatSizeExactly, parseSize } from '../../hosts/node/cli/s
 import { drawTable } from '../../hosts/node/cli/table.ts'
 import { Terminal, type TerminalStreams } from '../../hosts/node/cli/terminal.ts'
 import { drawTree, type TreeNode } from '../../hosts/node/cli/tree.ts'
+import { watch } from '../../hosts/node/cli/watch.ts'
+import type { Progress } from '../../src/progress.ts'
 
 describe('a size', () => {
   it.each([
@@ -123,6 +125,37 @@ describe('progress', () => {
     const stream = { isTTY: false, on: () => undefined, write: () => expect.unreachable() }
     const terminal = new Terminal({ stdin: stream, stdout: stream, stderr: stream, env: {} } as unknown as TerminalStreams)
     terminal.progress('Copying').update(1, 2)
+  })
+
+  it('of each stage of a call says what is done, and how much of it where that is known', async () => {
+    const said = async (progress: Progress): Promise<string> => {
+      let drawn = ''
+      const on = { on: () => undefined }
+      const stderr = { ...on, isTTY: true, write: (text: string) => (drawn += text) }
+      const terminal = new Terminal({ stdin: on, stdout: on, stderr, env: {} } as unknown as TerminalStreams)
+      await watch(terminal, 'Doing', async ({ onProgress }) => onProgress(progress))
+      const [, line, end] = drawn.split('\r\u001b[K')
+      expect(end).toBe('')
+      return line!.replace(/^Doing {2}/, '').replace(/[█░]+ +/, '')
+    }
+    const bytes = { doneBytes: 1024, totalBytes: 4096 }
+    const samples: readonly (readonly [Progress, string])[] = [
+      [{ stage: 'engine' }, 'looking for an engine'],
+      [{ stage: 'recover', doneBoxes: 0, totalBoxes: 2 }, 'recovering box 1 of 2'],
+      [{ stage: 'assets', file: 'kernel', ...bytes }, '25%  1 KiB of 4 KiB'],
+      [{ stage: 'copy', ...bytes }, '25%  1 KiB of 4 KiB'],
+      [{ stage: 'copyIn', doneBytes: 1024, totalBytes: null }, '1 KiB'],
+      [{ stage: 'import', ...bytes }, '25%  1 KiB of 4 KiB'],
+      [{ stage: 'build', step: 'unpacking\u001b', doneSteps: 1, totalSteps: 4 }, 'unpacking\\u{1b}'],
+      [{ stage: 'collect', deletedFiles: 1 }, '1 file deleted'],
+      [{ stage: 'merge', mergedLayers: 3 }, '3 layers folded'],
+      [{ stage: 'fsck', doneLayers: 1, totalLayers: 2 }, '50%'],
+      [{ stage: 'guest' }, 'waiting for the guest'],
+      [{ stage: 'shutdown' }, 'the guest shuts down'],
+      [{ stage: 'freeze' }, 'the guest writes out what it holds'],
+      [{ stage: 'kill' }, 'ending the machine'],
+    ]
+    for (const [progress, line] of samples) expect(await said(progress)).toBe(line)
   })
 
   it('that never began leaves the line alone', () => {
