@@ -1,23 +1,16 @@
 // For how long the main thread of a page is kept busy in one piece while its boxes are worked with. Processor time, from the browser's
 // own trace: what other programs take of the machine does not count.
 
-import { build } from 'esbuild'
-import { readFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type Page } from 'playwright'
 import { findGuest } from '../hosts/node/guest-assets.ts'
 import { ms, verdict, type Table } from './harness.ts'
+import { Site } from './site.ts'
 
 const TARGET_MS = 50
 
-const entry = fileURLToPath(new URL('../hosts/browser/browser.js', import.meta.url))
-
-/** What is done, in the page: `boxlite` is the package. */
+/** What is done, in the page: `boxlite` is the package (page/package.ts). */
 const steps: Readonly<Record<string, string>> = {
-  open: "lite = await boxlite.BoxLite.open({ assets: '/guest/' })",
+  open: "lite = await boxlite.BoxLite.open({ assets: 'guest/' })",
   create: "box = await lite.create({ name: 'web', image: 'base', memoryMib: 128, diskSizeGb: 1 })",
   start: 'await box.start()',
   'exec of true': "await box.exec('true')",
@@ -44,13 +37,13 @@ interface TraceEvent {
 }
 
 export async function benchPageBlocked(): Promise<Table> {
-  const server = await servePage()
+  const site = await Site.open(await findGuest())
   const executablePath = process.env['BOXLITE_CHROMIUM'] || '/usr/bin/chromium'
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
   try {
     const page = await browser.newPage()
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-    await page.waitForFunction("'boxlite' in globalThis")
+    await page.goto(site.url)
+    await page.evaluate("import('./package.js')")
     const rows: string[][] = []
     for (const [name, program] of Object.entries(steps)) {
       const longestMs = await longestTask(browser, page, program)
@@ -64,7 +57,7 @@ export async function benchPageBlocked(): Promise<Table> {
     }
   } finally {
     await browser.close()
-    server.close()
+    await site.close()
   }
 }
 
@@ -78,23 +71,4 @@ async function longestTask(browser: Browser, page: Page, program: string): Promi
   const tasks = traceEvents.filter((event) => event.ph === 'X' && event.name.endsWith('RunTask') && main.has(threadOf(event)))
   if (tasks.length === 0) throw new Error('the trace has no task of the page')
   return Math.max(...tasks.map(({ tdur = 0 }) => tdur)) / 1000
-}
-
-async function servePage(): Promise<Server> {
-  const contents = `export * from ${JSON.stringify(entry)}; import * as boxlite from ${JSON.stringify(entry)}; Object.assign(globalThis, { boxlite })`
-  const options = { bundle: true, minify: true, format: 'esm', write: false, logLevel: 'error' } as const
-  const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir: fileURLToPath(new URL('.', import.meta.url)) } })
-  const { directory } = await findGuest()
-  const script = Buffer.from(outputFiles[0]!.contents)
-  const page = Buffer.from('<!doctype html><script>var lite, box, copy, archive</script><script type="module" src="page.js"></script>')
-  const own: Readonly<Record<string, readonly [string, Buffer]>> = { '/': ['text/html', page], '/page.js': ['text/javascript', script] }
-  const server = createServer((request, response) => {
-    const [type, body] = own[request.url!] ?? ['application/octet-stream', readFile(join(directory, basename(request.url!)))]
-    Promise.resolve(body).then(
-      (bytes) => response.writeHead(200, { 'content-type': type }).end(bytes),
-      () => response.writeHead(404).end(),
-    )
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return server
 }

@@ -38,6 +38,7 @@ export class Site {
       ['index.html', Buffer.from(html)],
       ['page.js', await bundle('bench/page/page.ts')],
       ['bare.js', await bundle('bench/page/bare.ts')],
+      ['package.js', await bundle('bench/page/package.ts')],
     ])
     for (const name of ['guest.json', ...[kernel, initrd, firmware, emulator!, ...images].map(({ file }) => file)]) {
       files.set(`guest/${name}`, await readFile(join(guest.directory, name)))

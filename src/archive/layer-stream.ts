@@ -22,32 +22,38 @@ const Kind = { END: 0, DATA: 1, ZERO: 2 } as const
 
 /** The length in bytes of the stream that `writeLayerStream` makes of the same span. It reads metadata only, but all of a raw image. */
 export async function measureLayerStream(span: LayerSpan): Promise<number> {
+  const breather = new Breather()
   let sizeBytes = HEADER_BYTES + RECORD_BYTES
-  for await (const run of layerRuns(span)) sizeBytes += RECORD_BYTES + (run.kind === 'data' ? run.length : 0)
+  for await (const run of layerRuns(span)) {
+    sizeBytes += RECORD_BYTES + (run.kind === 'data' ? run.length : 0)
+    await breather.pause()
+  }
   return sizeBytes
 }
 
 /** A span as a stream: the same bytes for the same content, whatever the host and whatever the state of the images' files. */
 export async function* writeLayerStream(span: LayerSpan): AsyncGenerator<Uint8Array, void, undefined> {
   const { disk } = span
+  const breather = new Breather()
   const header = new DataView(new ArrayBuffer(HEADER_BYTES))
   header.setBigUint64(0, MAGIC)
   header.setBigUint64(8, BigInt(disk.sizeBytes))
   yield new Uint8Array(header.buffer)
   for await (const run of layerRuns(span)) {
     yield recordBytes(run.kind === 'data' ? Kind.DATA : Kind.ZERO, run.offset, run.length)
-    if (run.kind === 'data') yield* dataOf(disk, run)
+    if (run.kind === 'data') yield* dataOf(disk, run, breather)
   }
   yield recordBytes(Kind.END, disk.sizeBytes, 0)
 }
 
-async function* dataOf(disk: Disk, run: Run): AsyncGenerator<Uint8Array, void, undefined> {
+async function* dataOf(disk: Disk, run: Run, breather: Breather): AsyncGenerator<Uint8Array, void, undefined> {
   const end = run.offset + run.length
   for (let at = run.offset; at < end; at += CHUNK_BYTES) {
     // A new buffer each time: the reader of the stream may keep a chunk.
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES, end - at))
     await disk.read(at, chunk)
     yield chunk
+    await breather.pause()
   }
 }
 
