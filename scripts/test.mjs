@@ -25,7 +25,7 @@ export async function test(vitestArguments, { long = false } = {}) {
   const chromium = chromiumPath()
   const env = { BOXLITE_TEST_REPORT: file, BOXLITE_CHROMIUM: chromium ?? '', ...(long && { BOXLITE_TEST_LONG: '1' }) }
   // Without a Chromium its project cannot even be listed: it is left out, and that is not a success.
-  const projects = chromium === null ? ['--project', 'node'] : []
+  const projects = chromium === null ? ['--project', '!chromium'] : []
   const reporters = ['--reporter=default', '--reporter=./scripts/test-report.mjs']
   const code = await run(tool('vitest'), ['run', ...reporters, ...projects, ...vitestArguments], { env })
   const totals = readReport(file)
