@@ -45,7 +45,8 @@ export class V86Machine implements Machine {
     thread.endpoint.receive((message) => this.#receive(message))
     void thread.ended.then(async (error) => {
       const exit = this.#exit ?? this.#threadExit(error)
-      await release()
+      // A latch that cannot be given back goes with this program; the machine has ended all the same.
+      await release().catch(() => undefined)
       this.#end(exit)
     })
   }
@@ -143,7 +144,7 @@ export class V86Machine implements Machine {
   #receive(message: FromThread): void {
     if (message.kind === 'answer') this.#caller(message.id)?.resolve(message.answer)
     else if (message.kind === 'failure') this.#caller(message.id)?.reject(decodeError(message.error))
-    else if (message.kind === 'console') this.#log.append(message.bytes)
+    else if (message.kind === 'console') this.#said(message.bytes)
     else if (message.kind === 'diskFailed') this.#diskTrouble = decodeError(message.error)
     else if (message.kind === 'syncFailed') this.#store?.noteSyncFailure?.(message.layer, decodeError(message.error))
     else if (message.kind === 'ended') this.#over(this.#guestExit(message))
@@ -152,6 +153,11 @@ export class V86Machine implements Machine {
       if (message.kind === 'bytes') this.#channel?.came(message.bytes)
       else this.#channel?.taken(message.count)
     }
+  }
+
+  #said(bytes: Uint8Array): void {
+    this.#log.append(bytes)
+    this.#thread.endpoint.post({ kind: 'heard', count: bytes.length })
   }
 
   #caller(id: number): Caller | undefined {

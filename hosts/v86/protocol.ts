@@ -8,6 +8,8 @@ import type { ErrorMessage } from './error-message.ts'
 
 /** Most bytes of a channel that are on their way in one direction. */
 export const CHANNEL_WINDOW_BYTES = 2 ** 20
+/** Most bytes of the console that are on their way; what it says while the owner has no time for more is left out. */
+export const CONSOLE_WINDOW_BYTES = 2 ** 18
 
 /**
  * The owner's way to the agent, and the only one: nobody comes to a machine from outside of its program. Its driver lays out so many
@@ -59,6 +61,8 @@ export type ToThread =
   | { readonly kind: 'bytes'; readonly session: number; readonly bytes: Uint8Array }
   /** So many bytes of the channel were taken: the sender may send as many more. */
   | { readonly kind: 'taken'; readonly session: number; readonly count: number }
+  /** So many bytes of the console were taken. */
+  | { readonly kind: 'heard'; readonly count: number }
 
 export type FromThread =
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Calls[CallName]['answer'] }

@@ -6,7 +6,16 @@ import { SyncGuard } from '../../src/store/sync-guard.ts'
 import { EmulatedMachine, type GuestEnd } from './emulated-machine.ts'
 import { encodeError } from './error-message.ts'
 import { LiveDisk, type OpenLayer } from './live-disk.ts'
-import { AGENT_PORT, CHANNEL_WINDOW_BYTES, type CallName, type Calls, type Endpoint, type FromThread, type ToThread } from './protocol.ts'
+import {
+  AGENT_PORT,
+  CHANNEL_WINDOW_BYTES,
+  CONSOLE_WINDOW_BYTES,
+  type CallName,
+  type Calls,
+  type Endpoint,
+  type FromThread,
+  type ToThread,
+} from './protocol.ts'
 
 /** What the thread's platform has for a machine. */
 export interface ThreadPlatform {
@@ -31,6 +40,7 @@ export class MachineServer {
   #tail: Promise<void> = Promise.resolve()
   #console = new Uint8Array(CONSOLE_BYTES)
   #consoleBytes = 0
+  #unheardBytes = 0
 
   constructor(endpoint: Endpoint<ToThread, FromThread>, platform: ThreadPlatform) {
     this.#endpoint = endpoint
@@ -51,7 +61,7 @@ export class MachineServer {
 
   /** Tells the owner that the emulator failed, after everything that the console had said. */
   crash(error: unknown): void {
-    this.#flushConsole()
+    this.#flushConsole(true)
     const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
     this.#endpoint.post({ kind: 'crashed', detail })
   }
@@ -59,6 +69,11 @@ export class MachineServer {
   #receive(message: ToThread): void {
     if (message.kind === 'call') {
       this.#tail = this.#tail.then(() => this.#answer(message.id, message.name, message.given))
+      return
+    }
+    if (message.kind === 'heard') {
+      this.#unheardBytes -= message.count
+      this.#flushConsole()
       return
     }
     const port = this.#machine?.ports[0]
@@ -121,7 +136,7 @@ export class MachineServer {
   }
 
   async #finish(end: GuestEnd): Promise<void> {
-    this.#flushConsole()
+    this.#flushConsole(true)
     try {
       await this.#machine?.drain()
       await this.#disk?.close()
@@ -135,11 +150,16 @@ export class MachineServer {
     // One message for what the guest says in one go of the emulator.
     if (this.#consoleBytes === 0) void Promise.resolve().then(() => this.#flushConsole())
     this.#console[this.#consoleBytes++] = byte
-    if (this.#consoleBytes === CONSOLE_BYTES) this.#flushConsole()
+    if (this.#consoleBytes < CONSOLE_BYTES) return
+    this.#flushConsole()
+    // What there was no room for makes room for what comes.
+    this.#consoleBytes = 0
   }
 
-  #flushConsole(): void {
-    if (this.#consoleBytes === 0) return
+  /** Tells the owner, as far as it has room for more; its last words go in any case. */
+  #flushConsole(isLast = false): void {
+    if (this.#consoleBytes === 0 || (this.#unheardBytes >= CONSOLE_WINDOW_BYTES && !isLast)) return
+    this.#unheardBytes += this.#consoleBytes
     const bytes = this.#console.slice(0, this.#consoleBytes)
     this.#consoleBytes = 0
     this.#endpoint.post({ kind: 'console', bytes }, [bytes.buffer])

@@ -37,6 +37,8 @@ const OPEN_FILES = 2048
 // Where bubblewrap says which process it started; or what the watcher waits at.
 const EXTRA_DESCRIPTOR = 3
 const COMPLAINT_LIMIT_BYTES = 16 * 1024
+// It takes some milliseconds; a host may be busy.
+const ENCLOSING_LIMIT_MS = 30_000
 
 export class WaitingProcess implements MachineProcess {
   readonly identity: ProcessIdentity
@@ -63,9 +65,16 @@ export class WaitingProcess implements MachineProcess {
     const ended = endOf(child, launch.program, watched)
     // A write to a process that has ended; its end is told by `ended`.
     child.stdin!.on('error', () => undefined)
-    const pid = enclosure === null ? child.pid : await enclosedProcess(child)
-    const identity = pid === undefined ? null : await identifyProcess(pid)
-    if (identity !== null) return new WaitingProcess(child, identity, ended)
+    try {
+      const pid = enclosure === null ? child.pid : await enclosedProcess(child)
+      const identity = pid === undefined ? null : await identifyProcess(pid)
+      if (identity !== null) return new WaitingProcess(child, identity, ended)
+    } catch (error) {
+      // Nobody knows it, so nobody else would end it. What it has started reads the end of its input.
+      child.stdin!.destroy()
+      child.kill('SIGKILL')
+      throw error
+    }
     const { complaint } = await ended
     throw new BoxLiteError('io', `Cannot start ${file}: ${complaint ?? 'it ended at once'}`, { facts: { program: file } })
   }
@@ -94,7 +103,13 @@ function script(launch: Launch, watched: boolean): string {
 /** The process that bubblewrap started, which it tells as JSON; undefined when it ended without a word. */
 async function enclosedProcess(child: ChildProcess): Promise<number | undefined> {
   let said = ''
-  for await (const bytes of child.stdio[EXTRA_DESCRIPTOR] as Socket) said += String(bytes)
+  const socket = child.stdio[EXTRA_DESCRIPTOR] as Socket
+  const timer = setTimeout(() => socket.destroy(new BoxLiteError('timeout', 'bubblewrap does not say what it started')), ENCLOSING_LIMIT_MS)
+  try {
+    for await (const bytes of socket) said += String(bytes)
+  } finally {
+    clearTimeout(timer)
+  }
   const match = /"child-pid":\s*(\d+)/.exec(said)
   return match === null ? undefined : Number(match[1])
 }
