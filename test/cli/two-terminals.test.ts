@@ -112,6 +112,15 @@ describeWhere(noQemu, 'terminals at one running box', () => {
     expect((await run(['fsck'])).code).toBe(0)
   })
 
+  it('are told of a guest that had to be ended', async () => {
+    const command = new Terminal(['exec', 'dev', 'sh', '-c', 'trap "" TERM; echo deaf; while :; do sleep 1; done'])
+    await command.says('deaf')
+    const { code, out, err } = await run(['stop', 'dev', '--timeout=1', '--json'])
+    expect([code, JSON.parse(out)]).toMatchObject([0, { name: 'dev', exit: 'killed' }])
+    expect(err).toContain('did not shut down in time')
+    expect([137, 125]).toContain(await command.ended)
+  })
+
   it('that start it at the same time have one machine', async () => {
     const rans = await Promise.all([1, 2, 3].map((number) => run(['exec', 'dev', 'sh', '-c', `echo ${number} >> /root/list`])))
     // Whoever came while another was making the machine is told so.

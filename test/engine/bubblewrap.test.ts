@@ -1,12 +1,15 @@
 // What QEMU sees inside bubblewrap: word by word, and from inside.
 import { execFile } from 'node:child_process'
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { bubblewrapArguments } from '../../hosts/node/qemu/bubblewrap.ts'
+import { processExists } from '../../hosts/node/process-exists.ts'
 import { findProgram } from '../../hosts/node/qemu/find-program.ts'
+import { WaitingProcess } from '../../hosts/node/qemu/waiting-process.ts'
+import { errorCode } from '../error-code.ts'
 
 const run = promisify(execFile)
 
@@ -51,6 +54,28 @@ describe("bubblewrap's options", () => {
       // The shell and two more of its own, and no other process.
       expect(stdout).toMatch(/^seen[1-3]\n$/)
     } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
+
+  it('that never says what it started is ended, and told', async (context) => {
+    if (process.platform === 'win32') return context.skip('Windows has no such programs')
+    const directory = await realpath(await mkdtemp(join(tmpdir(), 'boxlite-bubble-')))
+    try {
+      const bubblewrap = join(directory, 'bwrap')
+      await writeFile(bubblewrap, '#!/bin/sh\necho $$ >"$0.pid.tmp"; mv "$0.pid.tmp" "$0.pid"; exec sleep 1000\n', { mode: 0o700 })
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const started = WaitingProcess.start({
+        ...{ program: '/bin/true', args: [], directory, detach: true, setpriv: null, addressSpaceBytes: 2 ** 30 },
+        enclosure: { ...enclosure, bubblewrap, directory, readOnly: [], writable: [] },
+      })
+      const refused = errorCode(started)
+      const pid = Number(await vi.waitFor(() => readFile(`${bubblewrap}.pid`, 'utf8'), { timeout: 600_000 }))
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(await refused).toBe('timeout')
+      await vi.waitFor(() => expect(processExists(pid)).toBe(false), { timeout: 600_000 })
+    } finally {
+      vi.useRealTimers()
       await rm(directory, { recursive: true, force: true })
     }
   })

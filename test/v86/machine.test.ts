@@ -45,7 +45,8 @@ async function listen(hears: boolean): Promise<Buffer> {
       if (message.kind === 'ended') resolve()
     }
     const endpoint = { post, receive: (receiver: (message: ToThread) => void) => (send = receiver) }
-    new MachineServer(endpoint, { codec: portableCodec, openLayers: () => Promise.reject(new Error('it has no disk')) })
+    const server = new MachineServer(endpoint, { codec: portableCodec, openLayers: () => Promise.reject(new Error('it has no disk')) })
+    expect(server).toBeDefined()
     const files = { firmware: loudRom(), commandLine: '' }
     send({ kind: 'call', id: 1, name: 'prepare', given: { module, files, memoryMib: 1, serial: '' } })
   })
