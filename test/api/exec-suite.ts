@@ -6,6 +6,7 @@ import type { ExecOptions } from '../../src/exec/exec-options.ts'
 import type { ShellOptions } from '../../src/exec/exec.ts'
 import type { Execution } from '../../src/exec/execution.ts'
 import { sameBytes } from '../same-bytes.ts'
+import { noteUnhandledRejections } from '../unhandled-rejections.ts'
 
 /** A box, as far as commands go. */
 export interface ExecSubject {
@@ -247,9 +248,7 @@ export function execSuite(name: string, open: () => Promise<Opened<ExecSubject>>
       })
 
       it('never is an unhandled rejection', async () => {
-        const unhandled: unknown[] = []
-        const note = (reason: unknown): void => void unhandled.push(reason)
-        process.on('unhandledRejection', note)
+        const unhandled = noteUnhandledRejections()
         try {
           box.exec('no-such-command')
           box.exec('')
@@ -258,11 +257,10 @@ export function execSuite(name: string, open: () => Promise<Opened<ExecSubject>>
           await box.exec('true')
           controller.abort()
           await box.exec('true')
-          // Node reports what nobody handled before the next turn of its loop.
-          await new Promise((resolve) => setImmediate(resolve))
-          expect(unhandled).toEqual([])
+          // The platform reports what nobody handled before the next turn of its loop.
+          await new Promise((resolve) => setTimeout(resolve, 0))
         } finally {
-          process.off('unhandledRejection', note)
+          expect(unhandled()).toEqual([])
         }
       })
     }
