@@ -56,8 +56,8 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
   it('puts files into the box, shows their text and takes them out as they were', async () => {
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_value, index) => (index * 7919) & 0xff))
     await writeFile(join(playground.directory, 'data.bin'), bytes)
-    await writeFile(join(playground.directory, 'poem.txt'), 'Wer reitet so spät\n')
-    await tab.page.locator('#upload-file').setInputFiles([join(playground.directory, 'data.bin'), join(playground.directory, 'poem.txt')])
+    await tab.page.locator('#upload-file').setInputFiles(join(playground.directory, 'data.bin'))
+    await tab.drop('#files-pane', 'poem.txt', 'Wer reitet so spät\n')
     await tab.button(/^poem\.txt/).click()
     const dialog = tab.page.getByRole('dialog')
     expect(await dialog.locator('pre').innerText()).toBe('Wer reitet so spät\n')
@@ -97,7 +97,7 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
     await tab.untilState('lesson', 'running')
     const done = (count: number): Promise<void> => tab.page.locator('.step.done').nth(count - 1).waitFor({ timeout: 60_000 })
     const typed = async (): Promise<void> => {
-      const commands = tab.button('Type these commands into the terminal')
+      const commands = tab.button('Type it into the terminal')
       for (let index = 0; index < (await commands.count()); index++) await commands.nth(index).click()
     }
     await tab.untilShown(/#$/m)

@@ -147,6 +147,19 @@ export class Tab {
     await this.page.keyboard.type(`${line}\n`)
   }
 
+  /** Drops a file on a part of the page. */
+  async drop(selector: string, name: string, content: string): Promise<void> {
+    const dataTransfer = await this.page.evaluateHandle(
+      (file) => {
+        const carried = new DataTransfer()
+        carried.items.add(new File([file.content], file.name))
+        return carried
+      },
+      { name, content },
+    )
+    for (const event of ['dragover', 'drop']) await this.page.dispatchEvent(selector, event, { dataTransfer })
+  }
+
   /** Takes a snapshot without a mouse. */
   async takeSnapshot(name: string): Promise<void> {
     await this.press('Control+Shift+S')

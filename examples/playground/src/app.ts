@@ -74,7 +74,8 @@ export class App {
   /** Tells of a failure until it is dismissed. The same failure is told once. */
   fail(what: string, error: unknown, action: Notice['action'] = null): void {
     const known = isBoxLiteError(error) ? error : null
-    const message = error instanceof Error ? error.message : String(error)
+    const said = error instanceof Error ? error.message : String(error)
+    const message = said.charAt(0).toUpperCase() + said.slice(1)
     const console = known?.facts['console']
     const notice: Notice = {
       id: ++this.#lastId,
@@ -85,7 +86,7 @@ export class App {
       detail: typeof console === 'string' && console.trim() !== '' ? console : null,
       action,
     }
-    const others = this.model.state.notices.filter(({ title, message: said }) => title !== notice.title || said !== message)
+    const others = this.model.state.notices.filter((other) => other.title !== notice.title || other.message !== message)
     this.model.update({ notices: [...others, notice] })
   }
 

@@ -42,7 +42,7 @@ touchKeysView(terminals)
 listenToKeys(app, terminals)
 
 // What nobody caught is a defect; it is told like every other failure.
-addEventListener('unhandledrejection', ({ reason }) => app.fail('Something', reason))
+addEventListener('unhandledrejection', ({ reason }) => app.fail('What you asked for', reason))
 
 if (await openHome(app)) {
   recallLesson(app)

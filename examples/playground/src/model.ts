@@ -37,8 +37,6 @@ export interface Shown {
   readonly tree: SnapshotTree
   /** Written since the newest snapshot. */
   readonly ownBytes: number
-  /** Whether its machine runs in this tab. */
-  readonly isHere: boolean
 }
 
 export interface Directory {
@@ -60,6 +58,8 @@ export interface State {
   readonly engine: EngineInfo | null
   readonly storage: StorageState | null
   readonly boxes: readonly BoxInfo[]
+  /** Ids of those whose machines run in this tab; others may run in another. */
+  readonly here: readonly string[]
   readonly selected: string | null
   readonly shown: Shown | null
   /** Id of the snapshot whose details are shown. */
@@ -81,6 +81,7 @@ const initial: State = {
   engine: null,
   storage: null,
   boxes: [],
+  here: [],
   selected: null,
   shown: null,
   snapshot: null,
@@ -110,15 +111,13 @@ export class Model {
   /** The box that is shown, where its machine runs in this tab: only then has it a terminal and files here. */
   get boxHere(): BoxInfo | null {
     const { box } = this
-    const { shown } = this.#state
-    return box?.state === 'running' && shown?.boxId === box.id && shown.isHere ? box : null
+    return box?.state === 'running' && this.#state.here.includes(box.id) ? box : null
   }
 
   /** The box that is shown, where its machine runs in another tab. */
   get boxElsewhere(): BoxInfo | null {
     const { box } = this
-    const { shown } = this.#state
-    return box?.state === 'running' && shown?.boxId === box.id && !shown.isHere ? box : null
+    return box?.state === 'running' && !this.#state.here.includes(box.id) ? box : null
   }
 
   /** Whether something is under way with a box. */

@@ -35,7 +35,7 @@ export class Terminals {
     this.#place = place
     new ResizeObserver(() => this.#fit()).observe(place)
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.paint())
-    app.model.watch(({ boxes, selected, shown }) => [boxes, selected, shown], () => this.#follow())
+    app.model.watch(({ boxes, selected, here }) => [boxes, selected, here], () => this.#follow())
   }
 
   /** Calls `listener` when a box's terminal has been quiet for a moment after something happened in it. */
@@ -95,6 +95,7 @@ export class Terminals {
     screen.phase = 'ended'
     // Asked anew: where the box has stopped, a new shell would start it, and nobody said so.
     await refresh(this.#app)
+    if (!this.#screens.has(boxId)) return
     const runs = this.#app.model.state.boxes.some(({ id, state }) => id === boxId && state === 'running')
     const more = runs ? ' Enter opens another.' : ''
     screen.terminal.write(`\r\n\x1b[90m${runs ? how : 'The box has stopped.'}${more}\x1b[0m\r\n`)
@@ -155,6 +156,8 @@ export class Terminals {
   #stir(boxId: string): void {
     clearTimeout(this.#quiet)
     this.#quiet = setTimeout(() => {
+      // Whoever looks into a box that is being stopped would start it again.
+      if (this.#app.model.isBusy(boxId)) return
       for (const listener of this.#quietListeners) listener(boxId)
     }, QUIET_MS)
   }

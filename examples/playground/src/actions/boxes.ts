@@ -6,9 +6,6 @@ import { titleOf } from '../format.ts'
 import type { Notice } from '../model.ts'
 import { refresh, select } from './home.ts'
 
-/** Boxes whose events the page listens to. */
-const watched = new Set<string>()
-
 /** Makes a box, shows it and starts it; null where it was not made. */
 export async function createBox(app: App, options: CreateOptions & { readonly name: string }): Promise<Box | null> {
   const { name } = options
@@ -29,7 +26,6 @@ export async function show(app: App, box: Box): Promise<void> {
 /** Starts a box; true when its guest answers. */
 export async function startBox(app: App, boxId: string): Promise<boolean> {
   const box = await app.box(boxId)
-  watch(app, box)
   const name = titleOf(box)
   const started = await app.perform(
     `Starting '${name}'`,
@@ -66,7 +62,6 @@ export async function removeBox(app: App, boxId: string): Promise<void> {
   const box = await app.box(boxId)
   const name = titleOf(box)
   await app.perform(`Removing '${name}'`, ({ onProgress }) => box.remove({ force: true, onProgress }), { boxId, done: `'${name}' was removed` })
-  watched.delete(boxId)
   await refresh(app)
   const next = app.model.state.boxes[0]
   if (app.model.state.selected === null && next !== undefined) await select(app, next.id)
@@ -74,9 +69,8 @@ export async function removeBox(app: App, boxId: string): Promise<void> {
 
 /** Has the guests write out what they hold back: the tab may be closed next. */
 export async function syncAll(app: App): Promise<void> {
-  const running = app.model.state.boxes.filter(({ state }) => state === 'running')
   await Promise.all(
-    running.map(async ({ id }) => {
+    app.model.state.here.map(async (id) => {
       try {
         const box = await app.lite.get(id)
         await box?.exec('sync')
@@ -86,18 +80,4 @@ export async function syncAll(app: App): Promise<void> {
       }
     }),
   )
-}
-
-/** Follows what happens to a box. */
-function watch(app: App, box: Box): void {
-  if (watched.has(box.id)) return
-  watched.add(box.id)
-  box.on('state', () => void refresh(app))
-  box.on('ended', ({ exit }) => {
-    if (exit.reason === 'crashed') app.fail(`Running '${titleOf(box)}'`, new Error(exit.detail))
-  })
-  box.on('finding', ({ finding }) => {
-    if (finding.kind !== 'not-frozen') return
-    app.say('The guest did not hold still in time: this snapshot is as a power cut would have left the disk')
-  })
 }

@@ -1,6 +1,6 @@
 // The files of the box that is shown.
 
-import { type Box, type FileEntry, isBoxLiteError } from 'boxlite'
+import { archiveBlob, type Box, type FileEntry, isBoxLiteError } from 'boxlite/browser'
 import type { App } from '../app.ts'
 import { chunksOf } from '../chunks.ts'
 import { download } from '../download.ts'
@@ -56,17 +56,13 @@ export async function downloadEntry(app: App, entry: FileEntry): Promise<void> {
   const box = await app.box(directory.boxId)
   const path = join(directory.path, entry.name)
   const whole = entry.kind === 'directory'
-  const parts = await app.perform(`Downloading '${entry.name}'`, async (task) => {
-    const kept: Blob[] = []
-    let doneBytes = 0
-    for await (const chunk of chunksOf(whole ? box.files.copyOut(path) : box.files.readStream(path, { signal: task.signal }))) {
-      kept.push(new Blob([chunk.slice()]))
-      doneBytes += chunk.length
-      task.progress(doneBytes, whole ? null : entry.sizeBytes)
-    }
-    return kept
-  }, { boxId: box.id, cancellable: !whole, done: `'${entry.name}' was downloaded` })
-  if (parts !== null) download(new Blob(parts), whole ? `${entry.name}.tar` : entry.name)
+  const bytes = whole ? box.files.copyOut(path) : box.files.readStream(path)
+  const content = await app.perform(
+    `Downloading '${entry.name}'`,
+    ({ signal, progress }) => archiveBlob(counted(chunksOf(bytes, signal), (doneBytes) => progress(doneBytes, whole ? null : entry.sizeBytes))),
+    { boxId: box.id, cancellable: true, done: `'${entry.name}' was downloaded` },
+  )
+  if (content !== null) download(content, whole ? `${entry.name}.tar` : entry.name)
 }
 
 /** The beginning of a file as text; null where it could not be read or is not text. */
@@ -97,6 +93,15 @@ async function readText(box: Box, path: string, sizeBytes: number): Promise<View
   const bytes = await box.files.read(path, { length: VIEW_LIMIT_BYTES })
   if (bytes.includes(0)) throw new Error('This file is not text. Download it to look at it with another program.')
   return { path, text: new TextDecoder().decode(bytes), cut: sizeBytes > bytes.length }
+}
+
+async function* counted(chunks: AsyncIterable<Uint8Array>, tell: (doneBytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {
+  let doneBytes = 0
+  for await (const chunk of chunks) {
+    yield chunk
+    doneBytes += chunk.length
+    tell(doneBytes)
+  }
 }
 
 /** Directories first. The library gives them by name. */

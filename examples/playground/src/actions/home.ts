@@ -2,8 +2,10 @@
 
 import { askToPersist as persist, BoxLite, lostHome, readStorageState } from 'boxlite/browser'
 import type { App } from '../app.ts'
+import { counted } from '../format.ts'
 import { recall, remember } from '../memory.ts'
 import type { Shown } from '../model.ts'
+import { watch } from './watch.ts'
 
 /** Opens the home of this origin with the guest that is served beside the page. */
 export async function openHome(app: App): Promise<boolean> {
@@ -79,8 +81,9 @@ async function read(app: App): Promise<void> {
 async function readShown(app: App, boxId: string | null): Promise<Shown | null> {
   const box = boxId === null ? null : await app.lite.get(boxId)
   if (box === null) return null
-  const [tree, { disk, machine }] = await Promise.all([box.snapshot.tree(), box.info()])
-  return { boxId: box.id, tree, ownBytes: disk.ownBytes, isHere: machine !== null }
+  watch(app, box, () => void refresh(app))
+  const [tree, { disk }] = await Promise.all([box.snapshot.tree(), box.info()])
+  return { boxId: box.id, tree, ownBytes: disk.ownBytes }
 }
 
 export async function refreshStorage(app: App): Promise<void> {
@@ -104,7 +107,8 @@ export async function freeSpace(app: App): Promise<void> {
 export async function checkHome(app: App): Promise<void> {
   const report = await app.perform('Checking the disks', (task) => app.lite.fsck(task), { cancellable: true })
   if (report === null) return
-  const found = report.findings.map(({ message }) => message).join(' ')
-  if (found === '') app.say('All disks are sound')
-  else app.fail('Checking the disks', new Error(found))
+  const leftovers = report.findings.filter(({ severity }) => severity === 'leftover').length
+  const wrong = report.findings.filter(({ severity }) => severity === 'damage' || severity === 'unfinished')
+  if (!report.clean) app.fail('Checking the disks', new Error(wrong.map(({ message }) => message).join(' ')))
+  else app.say(leftovers === 0 ? 'All disks are sound' : `All disks are sound; ${counted(leftovers, 'file')} nobody needs can be freed`)
 }

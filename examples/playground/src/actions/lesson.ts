@@ -75,7 +75,8 @@ async function checkOnce(app: App, { steps }: Lesson, asked: boolean): Promise<v
   const step = lesson === null ? undefined : steps[lesson.doneSteps]
   const box = lesson === null ? null : await app.lite.get(lesson.boxId)
   if (lesson === null || box === null || step === undefined) return
-  const runs = boxes.some(({ id, state }) => id === box.id && state === 'running')
+  // To look into a box that is being stopped would start it again.
+  const runs = boxes.some(({ id, state }) => id === box.id && state === 'running') && !app.model.isBusy(box.id)
   for (const check of step.checks) {
     if ((runs || check.kind === 'snapshot') && (await holds(box, check))) continue
     if (asked) app.model.update({ lessonHint: runs ? check.hint : 'The box of the lesson does not run. Start it first.' })

@@ -13,7 +13,7 @@ import { curtainTasks, taskLine } from './tasks.ts'
 
 export function boxView(app: App): void {
   app.model.watch(
-    ({ boxes, selected, shown, tasks, phase, engine }) => [boxes, selected, shown, tasks, phase, engine],
+    ({ boxes, selected, here, tasks, phase, engine }) => [boxes, selected, here, tasks, phase, engine],
     (state) => {
       const { box } = app.model
       draw(byId('box-head'), ...head(app, box))

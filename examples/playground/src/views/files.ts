@@ -33,7 +33,7 @@ export function filesView(app: App, terminals: Terminals): void {
     if (event.key === 'Backspace') up(app)
   })
   app.model.watch(
-    ({ directory, selected, boxes, shown, side, pane: seen }) => [directory, selected, boxes, shown, side, seen],
+    ({ directory, selected, boxes, here, side, pane: seen }) => [directory, selected, boxes, here, side, seen],
     ({ directory, side, pane: seen }) => {
       const runs = app.model.boxHere !== null
       // Looked at when somebody can see it, and not before the box runs.

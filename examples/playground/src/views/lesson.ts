@@ -66,21 +66,26 @@ function stepItem(app: App, lesson: Lesson, step: Step, index: number, state: St
     'li',
     { class: 'step', 'aria-current': 'step' },
     title,
-    ...step.parts.map((part, at) => partOf(part, `${index}-${at}`, terminals)),
+    ...step.parts.map((part, at) => partOf(app, part, `${index}-${at}`, terminals)),
     h('button', { 'data-key': 'check', 'data-fallback': true, onclick: () => void checkLesson(app, lesson, true) }, 'Check'),
     h('p', { class: 'hint' }, state.lessonHint),
   )
 }
 
-function partOf(part: Part, key: string, terminals: Terminals): Node {
+function partOf(app: App, part: Part, key: string, terminals: Terminals): Node {
   if (part.kind === 'html') return markup(part.html)
   const { text } = part
-  const label = 'Type these commands into the terminal'
+  const label = 'Type it into the terminal'
+  const type = (): void => {
+    // Where only one pane is seen, the reader wants to see what they do.
+    app.model.update({ pane: 'terminal' })
+    terminals.type(`${text}\r`)
+  }
   return h(
     'div',
     { class: 'commands' },
     h('pre', { tabindex: 0 }, text),
-    h('button', { class: 'quiet', 'data-key': `run-${key}`, 'aria-label': label, onclick: () => terminals.type(`${text}\r`) }, 'Type it'),
+    h('button', { class: 'quiet', 'data-key': `run-${key}`, 'aria-label': label, onclick: type }, 'Type it'),
   )
 }
 
