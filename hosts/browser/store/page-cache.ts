@@ -20,6 +20,11 @@ export class PageCache {
     this.#limit = limit
   }
 
+  /** How many pages are in memory. */
+  get size(): number {
+    return this.#pages.size
+  }
+
   get(file: number, page: number): Page | undefined {
     const key = keyOf(file, page)
     const found = this.#pages.get(key)
