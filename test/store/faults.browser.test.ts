@@ -1,6 +1,5 @@
 // What the browser can do to a transaction or a connection, and what is left of the home then.
 
-import { cdp } from 'vitest/browser'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BoxLite, type Box, type BoxDisk } from '../../hosts/browser/index.ts'
 import type { BrowserStore } from '../../hosts/browser/store/browser-store.ts'
@@ -84,14 +83,19 @@ describe('a store whose database fails', () => {
     expect(await store.readRecord('boxes', box)).toEqual(bytes('two'))
   })
 
-  it('goes on when the browser has closed the connection, and loses only what was under way', async () => {
-    const file = await store.openLayer(layer, 'write')
+  /** Does what a browser does that takes the database away: it closes the connection, and says so. */
+  async function breakConnection(): Promise<void> {
     let open: IDBDatabase | null = null
     meetWrites((_started, connection) => (open = connection))
-    await store.commitRecord('boxes', box, bytes('one'), null, [])
+    await store.commitRecord('boxes', box, bytes('one'), await store.readRecord('boxes', box), [])
     heal()
     open!.close()
     open!.dispatchEvent(new Event('close'))
+  }
+
+  it('goes on when the browser has closed the connection', async () => {
+    const file = await store.openLayer(layer, 'write')
+    await breakConnection()
     await file.write(bytes('after!'), 0)
     await file.sync()
     await file.close()
@@ -99,8 +103,9 @@ describe('a store whose database fails', () => {
     expect(await store.readRecord('boxes', box)).toEqual(bytes('one'))
   })
 
-  it('whose data the browser clears says so at every call', async () => {
-    await cdp().send('Storage.clearDataForOrigin', { origin: location.origin, storageTypes: 'indexeddb' })
+  it('says at every call that the browser has cleared its data', async () => {
+    await breakConnection()
+    await new Promise((resolve) => indexedDB.deleteDatabase(`boxlite:${home}`).addEventListener('success', resolve))
     await refuses(store.list('layers'), 'not_found', /deleted/)
     await refuses(store.openLayer(layer, 'read'), 'not_found', /deleted/)
     await refuses(store.commitRecord('boxes', box, bytes('one'), null, []), 'not_found', /deleted/)

@@ -12,14 +12,17 @@ const scope = { kind: 'box', id: box } as const
 
 class OtherTab {
   readonly #worker = new Worker(new URL('./other-tab.worker.ts', import.meta.url), { type: 'module' })
+  readonly #failure = new Promise<never>((_resolve, reject) => {
+    this.#worker.addEventListener('error', ({ message }) => reject(new Error(`the other tab did not start: ${message}`)))
+  })
 
   ask<A extends Action>(action: A, ...given: Parameters<(typeof actions)[A]>): Promise<string> {
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<string>((resolve) => {
       this.#worker.addEventListener('message', ({ data }: MessageEvent<string>) => resolve(data), { once: true })
-      this.#worker.addEventListener('error', ({ message }) => reject(new Error(message)), { once: true })
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
-      this.#worker.postMessage({ action, given })
     })
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
+    this.#worker.postMessage({ action, given })
+    return Promise.race([answer, this.#failure])
   }
 
   close(): void {
@@ -105,7 +108,7 @@ describe('a box that another tab has', () => {
     store.watchTakers(stop)
     void held.stolen!.then(() => log.push('stolen'))
     const taker = await openBrowserStore(home)
-    const taken = await taker.takeOver(box, { silenceMs: 600_000 })
+    const taken = await taker.takeOver(box, { silenceMs: 60_000 })
     expect(taken.isHeld()).toBe(true)
     expect(log).toEqual([`stopped ${box}`])
     await taker.close()
@@ -115,7 +118,7 @@ describe('a box that another tab has', () => {
     const held = (await store.lock(scope))!
     store.watchTakers(() => Promise.reject(new Error('stuck')))
     const taker = await openBrowserStore(home)
-    const taken = await taker.takeOver(box, { silenceMs: 600_000, stopMs: 0 })
+    const taken = await taker.takeOver(box, { silenceMs: 60_000, stopMs: 0 })
     await held.stolen
     expect([held.isHeld(), taken.isHeld()]).toEqual([false, true])
     await refuses(store.commitRecord('boxes', box, new Uint8Array(1), null, [held]), 'busy', /taken over|no longer/)
@@ -123,7 +126,7 @@ describe('a box that another tab has', () => {
   })
 
   it('goes to whoever takes it when it is free', async () => {
-    const taken = await store.takeOver(box, { silenceMs: 600_000 })
+    const taken = await store.takeOver(box, { silenceMs: 60_000 })
     expect(taken.isHeld()).toBe(true)
     await taken.release()
     expect((await store.lock(scope))!.isHeld()).toBe(true)

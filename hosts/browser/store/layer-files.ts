@@ -109,7 +109,8 @@ export class LayerFiles {
       await layers.put({ ...row, name }, file)
       return old?.file
     })
-    if (replaced !== undefined) await this.#sweep(replaced)
+    // It is published whatever becomes of the old one, which is removed at the next open else.
+    if (replaced !== undefined) await this.#sweep(replaced).catch(() => undefined)
   }
 
   async remove(name: string): Promise<void> {
@@ -151,17 +152,22 @@ export class LayerFiles {
   async #hold({ file, row }: FoundLayer, isEmpty: boolean): Promise<OpenContent | null> {
     const lock = await this.#locks.request(`file:${file}`, { mode: 'shared', ifAvailable: true })
     if (lock === null) return null
-    // While the lock came, it may have been opened here, or removed elsewhere.
-    const other = this.#open.get(file)
-    const now = isEmpty || other !== undefined ? row : await this.#row(file)
-    const known = this.#open.get(file)
-    if (known !== undefined || now === undefined || now.state === 'gone') {
+    try {
+      const now = isEmpty ? row : await this.#row(file)
+      // While lock and row came, it may have been opened here, or removed elsewhere.
+      const known = this.#open.get(file)
+      if (known === undefined && now !== undefined && now.state !== 'gone') {
+        const content = new LayerContent(this.#database, this.#cache, file, now, isEmpty)
+        const open: OpenContent = { content, lock, handles: 0, closing: null }
+        this.#open.set(file, open)
+        return open
+      }
       await lock.release()
       return known?.closing === null ? known : null
+    } catch (error) {
+      await lock.release()
+      throw error
     }
-    const open: OpenContent = { content: new LayerContent(this.#database, this.#cache, file, now, isEmpty), lock, handles: 0, closing: null }
-    this.#open.set(file, open)
-    return open
   }
 
   #handle(file: number, open: OpenContent, writable: boolean, fences: readonly Fence[]): LayerFile {
