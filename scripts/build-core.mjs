@@ -40,8 +40,8 @@ if (wasm.length > sizeLimitBytes) {
 
 const sha256 = createHash('sha256').update(wasm).digest('hex')
 const generated = `// Generated from core/ by scripts/build-core.mjs; do not edit.
-export const coreWasmSha256 = '${sha256}'
-export const coreWasmBase64 =
+export const coreWasmSha256: string = '${sha256}'
+export const coreWasmBase64: string =
   '${wasm.toString('base64')}'
 `
 writeIfChanged(path('src/core/core.wasm.ts'), generated)

@@ -1,40 +1,40 @@
 // Cache Storage, where the guest's files stay: a file under its digest, wherever it came from, and each guest.json under its URL.
 
-import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
+import { isBoxLiteError } from '../../src/error.ts'
 import { filesOfGuest, parseGuestManifest } from '../../src/guest-manifest.ts'
+import { databaseError } from './store/database-error.ts'
 
 const CACHE = 'boxlite-assets'
 /** Nobody's host (RFC 2606): what is under it can be found here alone. */
 const BY_DIGEST = 'https://assets.invalid/sha256/'
 
 /** A file by its SHA-256, as it was kept; null: it was not. */
-export async function keptFile(sha256: string): Promise<Blob | null> {
-  const found = await (await caches.open(CACHE)).match(BY_DIGEST + sha256)
-  return found === undefined ? null : found.blob()
+export function keptFile(sha256: string): Promise<Blob | null> {
+  return within('look up', async (cache) => (await cache.match(BY_DIGEST + sha256))?.blob() ?? null)
 }
 
 export function keepFile(sha256: string, file: Blob): Promise<void> {
-  return put(BY_DIGEST + sha256, file)
+  return within('keep', (cache) => cache.put(BY_DIGEST + sha256, new Response(file)))
 }
 
 export async function forgetFile(sha256: string): Promise<void> {
-  await (await caches.open(CACHE)).delete(BY_DIGEST + sha256)
+  await within('forget', (cache) => cache.delete(BY_DIGEST + sha256))
 }
 
 /** The guest.json that came from this URL the last time. */
-export async function keptManifest(url: string): Promise<string | null> {
-  const found = await (await caches.open(CACHE)).match(url)
-  return found === undefined ? null : found.text()
+export function keptManifest(url: string): Promise<string | null> {
+  return within('look up', async (cache) => (await cache.match(url))?.text() ?? null)
 }
 
 /** Keeps a guest.json, and forgets every file that none of those kept names. */
-export async function keepManifest(url: string, text: string): Promise<void> {
-  await put(url, new Blob([text], { type: 'application/json' }))
-  const cache = await caches.open(CACHE)
-  const keys = (await cache.keys()).map((request) => request.url)
-  const manifests = await Promise.all(keys.filter((key) => !key.startsWith(BY_DIGEST)).map(keptManifest))
-  const named = new Set(manifests.flatMap((manifest) => (manifest === null ? [] : digestsIn(manifest))))
-  for (const key of keys) if (key.startsWith(BY_DIGEST) && !named.has(key.slice(BY_DIGEST.length))) await cache.delete(key)
+export function keepManifest(url: string, text: string): Promise<void> {
+  return within('keep', async (cache) => {
+    await cache.put(url, new Response(text))
+    const keys = (await cache.keys()).map((request) => request.url)
+    const manifests = await Promise.all(keys.filter((key) => !key.startsWith(BY_DIGEST)).map(keptManifest))
+    const named = new Set(manifests.flatMap((manifest) => (manifest === null ? [] : digestsIn(manifest))))
+    for (const key of keys) if (key.startsWith(BY_DIGEST) && !named.has(key.slice(BY_DIGEST.length))) await cache.delete(key)
+  })
 }
 
 function digestsIn(manifest: string): string[] {
@@ -47,14 +47,11 @@ function digestsIn(manifest: string): string[] {
   }
 }
 
-async function put(key: string, body: Blob): Promise<void> {
+/** `no_space` where the site may not use more, `io` for whatever else the browser says. */
+async function within<T>(action: string, work: (cache: Cache) => Promise<T>): Promise<T> {
   try {
-    await (await caches.open(CACHE)).put(key, new Response(body))
-  } catch (cause) {
-    if (!(cause instanceof DOMException) || cause.name !== 'QuotaExceededError') throw cause
-    throw new BoxLiteError('no_space', "There is no room for the guest's files in this browser's storage for the page", {
-      remedy: 'Remove boxes or snapshots and prune, or free space on the disk, then try again.',
-      cause,
-    })
+    return await work(await caches.open(CACHE))
+  } catch (error) {
+    throw databaseError(error, `${action} the guest's files`)
   }
 }

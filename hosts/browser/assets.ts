@@ -3,6 +3,7 @@
 
 import { aborted } from '../../src/aborted.ts'
 import { byteSource, chunksOf } from '../../src/byte-source.ts'
+import { callListener } from '../../src/call-listener.ts'
 import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
 import { type GuestFile, type GuestManifest, parseGuestManifest } from '../../src/guest-manifest.ts'
 import type { AssetProgress } from '../../src/progress.ts'
@@ -132,7 +133,7 @@ export class Assets {
 
   #tell(file: string): void {
     const progress = { stage: 'assets', file, doneBytes: this.#doneBytes, totalBytes: this.#totalBytes } as const
-    for (const listener of this.#listeners) listener(progress)
+    for (const listener of this.#listeners) callListener(listener, progress)
   }
 }
 

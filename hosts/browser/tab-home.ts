@@ -27,12 +27,13 @@ export async function openTabHome(options: OpenOptions = {}): Promise<BoxLite> {
 
 /**
  * Makes a box this tab's, which another one may have: that one is asked to stop it, and where it does not answer in 5 seconds the box is taken
- * all the same, and nothing that it still writes arrives. `not_found` for no box.
+ * all the same, and nothing that it still writes arrives. Nothing for a box that this tab has. `not_found` for no box.
  */
 export async function takeOver(lite: BoxLite, idOrName: string, options?: TakeOverOptions): Promise<Box> {
   const box = await lite.get(idOrName)
   if (box === null) throw boxNotFound(idOrName)
   const store = storeOf(lite)
+  if (store.holds(box.id)) return box
   const held = await store.takeOver(box.id, options)
   try {
     await disownMachine(store, box.id)

@@ -29,6 +29,9 @@ describe.skipIf(noGuest !== null)(`a running box${noGuest === null ? '' : ` (${n
     expect((await box.info()).state).toBe('stopped')
     expect((await mine.exec('cat', ['/root/kept']).orThrow()).stdout).toBe('unsynced\n')
     expect(await errorCode(box.start())).toBe('busy')
+    // Whose it is already, it stays, and it runs on.
+    await takeOver(here, 'web')
+    expect((await mine.info()).state).toBe('running')
   })
 
   it('is taken from a tab that says nothing, whose machine is ended', async () => {

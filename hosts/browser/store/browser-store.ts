@@ -49,6 +49,11 @@ export class BrowserStore implements Store {
     return takeOver(this.#database.name, this.#locks, boxId, options)
   }
 
+  /** Whether this tab has the lock of a box. */
+  holds(boxId: string): boolean {
+    return this.#locks.fenceOf(boxId) !== null
+  }
+
   /** Sets who stops a box that another tab asks for. */
   watchTakers(giveUp: (boxId: string) => Promise<void>): void {
     this.#answers()
