@@ -1,4 +1,4 @@
-// Tabs closed, pages crashed and whole browsers killed at any moment: what they had said to be done is there, exactly.
+// Tabs closed and reloaded, pages crashed and whole browsers killed at any moment: what they had said to be done is there, exactly.
 import { randomInt } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { count } from '../counts.ts'
@@ -9,7 +9,7 @@ import { because, noPages, Pages } from './pages.ts'
 import type { Tab } from './tab.ts'
 
 const ROUNDS = count(10, 200)
-const WAYS = ['closed', 'crashed', 'killed'] as const
+const WAYS = ['close', 'crash', 'kill', 'reload'] as const
 /** The boxes that pages work on by themselves: the first page on the first. */
 const WORKERS = ['left', 'right'] as const
 const BLOCKS = 16
@@ -25,8 +25,8 @@ describe.skipIf(noPages !== null)(`a page that ends at any moment${because(noPag
     await Promise.race(tabs.map((tab) => tab.heard(lines)))
     for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
     const failures = tabs.flatMap(({ failed }) => failed ?? [])
-    if (way === 'killed') await pages.kill()
-    else await Promise.all(tabs.map((tab) => (way === 'closed' ? tab.close() : tab.crash())))
+    if (way === 'kill') await pages.kill()
+    else await Promise.all(tabs.map((tab) => tab[way]()))
     expect(failures).toEqual([])
   }
 

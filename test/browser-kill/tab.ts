@@ -105,4 +105,10 @@ export class Tab extends Visit {
     await crashed
     await this.page.close()
   }
+
+  /** Has the browser load another page in the place of this one, and closes that. */
+  async reload(): Promise<void> {
+    await this.page.reload()
+    await this.page.close()
+  }
 }
