@@ -148,7 +148,8 @@ export class Box {
       const { counts, state } = runner.of(this.id)
       if (state === 'paused' || state === 'starting') return { ...counts, guest: null }
       const session = await runner.runningSession(this.id)
-      if (session === null) await runner.checkUnowned(this.id)
+      // What lives and is neither ours nor to be visited is another process's.
+      if (session === null && (await runner.seen(await this.#home.record(this.id))).machine !== null) throw await this.#home.inUse(this.id)
       return { ...counts, guest: (await session?.metrics()) ?? null }
     })
   }

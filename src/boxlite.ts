@@ -59,6 +59,7 @@ export interface HomeMetrics {
   readonly boxesCreatedTotal: number
   /** Boxes whose start failed, or whose machine ended against their will, and that nobody started again. */
   readonly boxesFailedTotal: number
+  /** Boxes that this process runs, or detached ones whose guest it speaks with. */
   readonly numRunningBoxes: number
   readonly totalCommandsExecuted: number
   readonly totalExecErrors: number
@@ -111,12 +112,12 @@ export class BoxLite {
 
   /** Counts since the home was opened; nothing is asked of any guest. */
   metrics(): HomeMetrics {
-    const { runs } = this.#home.runner
+    const { runs, runningCount } = this.#home.runner
     const sum = (of: (run: (typeof runs)[number]) => number): number => runs.reduce((total, run) => total + of(run), 0)
     return {
       boxesCreatedTotal: this.#created,
       boxesFailedTotal: sum(({ state }) => (state === 'failed' ? 1 : 0)),
-      numRunningBoxes: sum(({ owned }) => (owned === null ? 0 : 1)),
+      numRunningBoxes: runningCount,
       totalCommandsExecuted: sum(({ counts }) => counts.commandsExecutedTotal),
       totalExecErrors: sum(({ counts }) => counts.execErrorsTotal),
     }

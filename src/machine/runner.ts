@@ -57,6 +57,11 @@ export class Runner {
     return [...this.#runs.values()]
   }
 
+  /** How many boxes this process runs, or is at. */
+  get runningCount(): number {
+    return this.runs.filter(({ boxId, owned }) => owned !== null || this.#visits.has(boxId)).length
+  }
+
   /** The locks that a running box is held by. */
   heldLocks(boxId: string): readonly HeldLock[] {
     const owned = this.#runs.get(boxId)?.owned ?? null
@@ -162,11 +167,6 @@ export class Runner {
     return lives ? record : { ...record, machine: null }
   }
 
-  /** `busy` where the box has a machine that lives, which is then another process's. */
-  async checkUnowned(boxId: string): Promise<void> {
-    if ((await this.seen(await this.#home.record(boxId))).machine !== null) throw await this.#home.inUse(boxId)
-  }
-
   /** Tells whoever listens what an operation noticed. */
   tell(boxId: string, findings: readonly Finding[]): void {
     for (const finding of findings) this.of(boxId).events.emit({ kind: 'finding', boxId, finding })
@@ -245,7 +245,8 @@ export class Runner {
     // Its settings were judged when it was made; a record of somebody else's making just does not remove itself.
     const owned = { live, lock, autoRemove: record.config['autoRemove'] === true }
     run.owned = owned
-    run.put('running')
+    // One that is taken over runs as before.
+    run.put('running', run.state ?? 'running')
     this.#clocks.watch()
     // The box is another's, who cannot end this machine: nothing that it still writes counts.
     void lock.stolen?.then(() => live.machine.kill())

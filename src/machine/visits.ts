@@ -34,9 +34,9 @@ export class Visits {
     this.#home = home
   }
 
-  /** Boxes that are being visited. */
-  get count(): number {
-    return this.#visits.size
+  /** Whether the box is being visited. */
+  has(boxId: string): boolean {
+    return this.#visits.has(boxId)
   }
 
   /**
@@ -67,13 +67,10 @@ export class Visits {
   #begin(boxId: string): Promise<Visit | null> {
     const beginning = this.#visit(boxId)
     this.#visits.set(boxId, beginning)
-    const forget = (): void => void this.#visits.delete(boxId)
-    beginning.then(async (visit) => {
-      const why = await visit?.session.closed
-      forget()
-      await visit?.latch.release()
-      if (why) await this.#noticeEnd(boxId)
-    }).catch(forget)
+    beginning.then(
+      (visit) => this.#follow(boxId, visit),
+      () => this.#visits.delete(boxId),
+    )
     return beginning
   }
 
@@ -95,6 +92,8 @@ export class Visits {
         timeoutMs: GREETING_LIMIT_MS,
         unanswered: () => this.#recover(boxId),
       })
+      const run = this.#home.runner.of(boxId)
+      if (run.owned === null) run.leave()
       return new Visit(session, latch, () => this.#recover(boxId))
     } catch (error) {
       await latch.release()
@@ -126,17 +125,30 @@ export class Visits {
     }
   }
 
-  /** Tells the record of a machine that ended by itself, unless somebody else does, and tells whoever listens here. */
+  /** What is done when a visit is over. */
+  async #follow(boxId: string, visit: Visit | null): Promise<void> {
+    const why = (await visit?.session.closed) ?? null
+    this.#visits.delete(boxId)
+    // What cannot be given back goes with this program.
+    await visit?.latch.release().catch(() => undefined)
+    if (why !== null) await this.#noticeEnd(boxId)
+  }
+
+  /** Tells the record of a machine that ended by itself, unless somebody else does, and whoever listens here. */
   async #noticeEnd(boxId: string): Promise<void> {
+    const { runner } = this.#home
     for (const delayMs of LOOKS_MS) {
       // It keeps no program from its end.
       await new Promise<void>((resolve) => setTimeout(resolve, delayMs).unref?.())
       if (this.#isClosed) return
       const reading = await this.#home.look(boxId)
-      const machine = reading.kind === 'box' ? reading.record.machine : null
-      if (machine !== null && (await this.#home.engineOf(boxId, machine).lives(machine))) continue
+      if (reading.kind !== 'box') return
+      const { machine } = reading.record
+      if ((await runner.seen(reading.record)).machine !== null) continue
       if (machine !== null) await this.#home.afterTurn(boxId, () => this.#recover(boxId))
-      this.#home.runner.of(boxId).events.emit({ kind: 'state', boxId, state: 'stopped', previous: 'running' })
+      const run = runner.of(boxId)
+      // Who stopped it here has told it.
+      if (run.state === null) run.events.emit({ kind: 'state', boxId, state: 'stopped', previous: 'running' })
       return
     }
   }

@@ -53,6 +53,7 @@ describe('a box with a detached machine', () => {
     expect(await textOf(theirs)).toBe('one')
     const two = await hanging(theirs, 2)
     expect([await textOf(mine), await textOf(theirs), launches()]).toEqual(['one', 'one', 1])
+    expect(first.metrics()).toMatchObject({ numRunningBoxes: 1 })
     await theirs.start()
     await one.kill()
     await two.kill()
@@ -82,6 +83,20 @@ describe('a box with a detached machine', () => {
     expect([await stateOf(mine), await stateOf(theirs)]).toEqual(['stopped', 'stopped'])
     await theirs.start()
     expect([await textOf(mine), launches()]).toEqual(['one', 2])
+  })
+
+  it('tells its events to whoever changes it, once each', async () => {
+    const seen: string[] = []
+    const stop = mine.on('state', ({ previous, state }) => seen.push(`${previous} -> ${state}`))
+    await mine.snapshot.create('a')
+    await mine.pause()
+    await mine.resume()
+    await mine.snapshot.restore('a', { restart: true })
+    await put(mine, 'two')
+    await mine.stop()
+    stop()
+    const stopped = ['running -> stopping', 'stopping -> stopped']
+    expect(seen).toEqual(['running -> paused', 'paused -> running', ...stopped, 'stopped -> starting', 'starting -> running', ...stopped])
   })
 
   it('that one process removes is gone for the others', async () => {
