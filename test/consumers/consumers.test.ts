@@ -34,6 +34,18 @@ const complainer = `import { BoxLite } from 'boxlite'
 const lite = await BoxLite.open({ assets: 'guest/' }).catch((error) => ({ engine: { refused: [{ reason: error.code, remedy: error.remedy }] } }))
 document.title = lite.engine.refused.map(({ reason, remedy }) => reason + ': ' + remedy).join() || 'nothing is wrong'
 `
+const typed = `import { BoxLite, type Box } from 'boxlite'
+import { archiveBlob, takeOver } from 'boxlite/browser'
+
+const lite = await BoxLite.open({ assets: '/guest/', onProgress: ({ stage }) => console.log(stage) })
+const box: Box = await lite.create({ image: 'base' })
+await takeOver(lite, box.id)
+const archive: Blob = await archiveBlob(box.export())
+await lite.import(archive)
+await box.files.copyIn(new Blob(['text']), '/root/text')
+const stream: ReadableStream<Uint8Array> = box.files.readStream('/root/text')
+await stream.cancel()
+`
 /** The example, whose import map is as npm lays the packages out. */
 const example = join(root, 'examples/browser-embed')
 const importMap = /<script type="importmap">([^]*?)<\/script>/.exec(readFileSync(join(example, 'index.html'), 'utf8'))![1]!
@@ -145,6 +157,14 @@ describe.skipIf(whyNot !== null)(`a page with the package${whyNot === null ? '' 
     symlinkSync(guestFolder() as string, join(out, 'node_modules/boxlite-guest-386'))
     expect(await said(url, 'A Linux machine starts …', '#output')).toMatch(/^Linux .* i686 GNU\/Linux\n$/)
     expect(complaints).toEqual([])
+  })
+
+  it('knows the types of the package without those of Node', () => {
+    const project = join(folder, 'project')
+    writeFileSync(join(project, 'typed.ts'), typed)
+    const dom = ['--lib', 'ES2023,ESNext.Disposable,DOM,DOM.Iterable,DOM.AsyncIterable', '--types', '', '--strict', '--noEmit']
+    const resolution = ['--target', 'es2023', '--module', 'esnext', '--moduleResolution', 'bundler', '--ignoreConfig']
+    execFileSync(join(root, 'node_modules/.bin/tsc'), [...dom, ...resolution, 'typed.ts'], { cwd: project, stdio: 'pipe' })
   })
 
   it('is told what to allow, where its policy or its server does not let it have boxes', async () => {
