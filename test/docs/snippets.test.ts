@@ -19,6 +19,7 @@ const given: Readonly<Record<string, string>> = {
   source: 'const source: ReadableStream<Uint8Array>',
   target: 'const target: WritableStream<Uint8Array>',
   screen: 'const screen: WritableStream<string>',
+  terminal: "const terminal: import('boxlite/terminal').TerminalLike",
 }
 
 /** The code of a paper, by where it stands: its blocks of TypeScript and JavaScript, and every line that begins with an import. */
