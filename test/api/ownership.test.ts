@@ -59,6 +59,18 @@ describe('a box that runs', () => {
     expect(await textOf(box)).toBe('one')
   })
 
+  it('and that outlived its owner against its will is ended by whoever comes next', async () => {
+    await running()
+    await world.killOne(0)
+    expect(world.machines.alive.size).toBe(1)
+    const next = await world.open()
+    expect(next.recovered).toMatchObject([{ name: 'web', recovery: 'killed', error: null }])
+    expect(world.machines.alive.size).toBe(0)
+    const box = (await next.get('web'))!
+    expect(await stateOf(box)).toBe('stopped')
+    expect(await textOf(box)).toBe('one')
+  })
+
   it('and removes itself is removed by whoever comes after its owner died', async () => {
     await running({ autoRemove: true })
     await world.kill()

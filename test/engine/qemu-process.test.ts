@@ -1,5 +1,5 @@
 // The process behind a machine: what it has, what it has not, when it ends; on Linux, where /proc tells.
-import { readdir, readFile, readlink } from 'node:fs/promises'
+import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -143,6 +143,8 @@ describe('the process of a machine', () => {
     const { place, disk } = await user.home()
     const machine = await start(place.spec(disk, user.guest, { detach: true }))
     const run = join(place.store.location, 'run', place.boxId)
+    // Whoever reaches one of them can do with the machine what its owner can.
+    for (const name of ['.', 'qmp.sock', 'agent.0.sock', 'console.sock']) expect((await stat(join(run, name))).mode & 0o077, name).toBe(0)
     await machine.release()
     await engine().end(place.boxId, place.store, machine.identity)
     await machine.exit
