@@ -78,33 +78,32 @@ export class Assets {
 
   async #readManifest(): Promise<GuestManifest> {
     const url = this.location + MANIFEST
-    const { text, isNew } = await this.#manifestText(url)
+    let text
     let manifest
     try {
-      manifest = parseGuestManifest(text)
+      text = await this.#manifestText(url)
+      manifest = parseManifest(url, text)
     } catch (error) {
-      if (!isBoxLiteError(error)) throw error
-      throw new BoxLiteError(error.code, `${url}: ${error.message}`, { remedy: SERVE, facts: { ...error.facts, url }, cause: error })
+      // No network, a server in trouble, a page of somebody else's that answers for every path: what was kept is as good as it was.
+      const kept = await keptManifest(url)
+      if (kept === null) throw error
+      return parseManifest(url, kept)
     }
-    if (isNew) await keepManifest(url, text)
+    await keepManifest(url, text)
     return manifest
   }
 
-  async #manifestText(url: string): Promise<{ readonly text: string; readonly isNew: boolean }> {
-    let why
+  async #manifestText(url: string): Promise<string> {
+    const noGuest = (why: string, cause?: unknown): BoxLiteError =>
+      new BoxLiteError('engine_unavailable', `There is no guest at ${this.location}: ${why}`, { remedy: SERVE, facts: { url }, cause })
+    let response
     try {
-      const response = await fetch(url, { cache: 'no-cache' })
-      if (response.ok) return { text: await response.text(), isNew: true }
-      why = `the server answered ${response.status}`
-      // A server that says that there is none is believed; one that cannot answer is like no network.
-      if (response.status < 500) throw noGuest(this.location, why)
-    } catch (error) {
-      if (isBoxLiteError(error)) throw error
-      why = String(error)
+      response = await fetch(url, { cache: 'no-cache' })
+      if (response.ok) return await response.text()
+    } catch (cause) {
+      throw noGuest(String(cause), cause)
     }
-    const text = await keptManifest(url)
-    if (text === null) throw noGuest(this.location, why)
-    return { text, isNew: false }
+    throw noGuest(`the server answered ${response.status}`)
   }
 
   async #fetch({ file, bytes, sha256 }: GuestFile): Promise<Blob> {
@@ -154,8 +153,13 @@ async function digestOf(file: Blob): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function noGuest(location: string, why: string): BoxLiteError {
-  return new BoxLiteError('engine_unavailable', `There is no guest at ${location}: ${why}`, { remedy: SERVE, facts: { location } })
+function parseManifest(url: string, text: string): GuestManifest {
+  try {
+    return parseGuestManifest(text)
+  } catch (error) {
+    if (!isBoxLiteError(error)) throw error
+    throw new BoxLiteError(error.code, `${url}: ${error.message}`, { remedy: SERVE, facts: { ...error.facts, url }, cause: error })
+  }
 }
 
 function failed(url: string, why: string, cause?: unknown): BoxLiteError {

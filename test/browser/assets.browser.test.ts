@@ -112,6 +112,14 @@ describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` 
       const error = await refuses(new Assets(guestUrl(fault)).manifest(), code, new RegExp(`guest-${fault}`))
       expect(error.remedy).toMatch(/boxlite-guest-386.*assets/)
     }
+    // What was kept serves where the server, or whoever answers for it, has something else now.
+    const whole = await new Assets(guestUrl()).manifest()
+    const cache = await caches.open('boxlite-assets')
+    for (const fault of ['gone', 'page']) {
+      const location = guestUrl(fault)
+      await cache.put(new URL('guest.json', location), new Response(JSON.stringify(whole)))
+      expect(await new Assets(location).manifest()).toEqual(whole)
+    }
     isOnline = false
     await refuses(new Assets('/never-seen/').manifest(), 'engine_unavailable', /There is no guest at .*never-seen/)
   })
