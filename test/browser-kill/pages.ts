@@ -81,7 +81,9 @@ export class Pages {
 
   async #launch(): Promise<void> {
     const profile = join(this.#directory, 'profile')
-    this.#context = await chromium.launchPersistentContext(profile, { executablePath: chromiumPath, args: chromiumArguments })
+    this.#context = await chromium.launchPersistentContext(profile, { executablePath: chromiumPath, args: chromiumArguments, timeout: 0 })
+    // Vitest alone says when something takes too long.
+    this.#context.setDefaultTimeout(0)
     const session = await this.context.browser()!.newBrowserCDPSession()
     const { processInfo } = await session.send('SystemInfo.getProcessInfo')
     this.#pid = processInfo.find(({ type }) => type === 'browser')!.id
