@@ -155,8 +155,8 @@ export class Box {
   }
 
   /**
-   * What the guest's console said since the last start, as far as it is kept; of a box that does not run, that of its last machine. Of
-   * a machine that another program runs it is kept under QEMU. A detached one is heard while any program has to do with it.
+   * What the guest's console said since the last start, as far as it is kept; of a box that does not run, that of its last machine. Where
+   * homes are directories, other programs can read it, too. A detached machine is heard while any program has to do with it.
    */
   async *logs({ follow = false, signal }: LogOptions = {}): AsyncGenerator<string, void, undefined> {
     const decoder = new TextDecoder()

@@ -12,7 +12,7 @@ import { fileCall } from './file-call.ts'
 import { createNodeFileSystem } from './fs.ts'
 import { findNodeGuest } from './node-guest.ts'
 import { QemuEngine } from './qemu/engine.ts'
-import { readQemuConsole } from './qemu/read-console.ts'
+import { readKeptConsole } from './qemu/read-console.ts'
 import { createV86Engine } from './v86/engine.ts'
 import { openNodeStore } from './home.ts'
 
@@ -31,7 +31,7 @@ export function nodeHost({ assets }: Pick<OpenOptions, 'assets'> = {}): BoxHost 
     files: nodeHostFiles,
     engines,
     findGuest: () => findNodeGuest(host, directory),
-    readConsole: readQemuConsole,
+    readConsole: readKeptConsole,
     async openFile(path) {
       // A link that the caller names is the caller's business; only what it leads to must be a file.
       const real = await fileCall('open', path, realpath(path))

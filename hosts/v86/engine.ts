@@ -90,6 +90,7 @@ export class V86Engine implements Engine {
     const { module } = await host.load()
     const files = await this.#readGuest(guest, state !== null)
     checkRoom(memoryMib, files)
+    const keep = await host.keepConsole?.(spec.store, boxId)
     const nonce = NONCE_PREFIX + host.newNonce()
     const identity = await host.identify(nonce)
     const latch = await host.takeLatch(nonce)
@@ -98,7 +99,7 @@ export class V86Engine implements Engine {
       machines.delete(nonce)
       await latch.release()
     }
-    const machine = new V86Machine(host.startThread(), identity, release, spec.store)
+    const machine = new V86Machine(host.startThread(), identity, release, { store: spec.store, ...(keep && { keep }) })
     machines.set(nonce, machine)
     // The emulator is made while the caller writes the machine's record.
     const ready = machine.prepare({ module, files, memoryMib, serial: boxId, ...(state !== null && { state }) })

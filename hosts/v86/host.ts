@@ -35,6 +35,8 @@ export interface V86Host {
   takeLatch(nonce: string): Promise<Pick<Held, 'release'> | null>
   /** Whether the machine of this nonce lives, in this program or another. */
   isLatched(nonce: string): Promise<boolean>
+  /** Begins to keep what the console of a box says, for other programs to read. Absent where none could. */
+  keepConsole?(store: Store, boxId: string): Promise<(bytes: Uint8Array) => void>
   /** What the thread finds the store's layers by, to work with those of one box. */
   locate(store: Store, boxId: string): string
 }

@@ -18,13 +18,21 @@ interface Caller {
   reject(error: unknown): void
 }
 
+/** Who else is told of what happens to a machine. */
+export interface MachineListeners {
+  /** Hears of syncs that fail. */
+  readonly store?: Store
+  /** Gets what the console says. */
+  readonly keep?: (bytes: Uint8Array) => void
+}
+
 export class V86Machine implements Machine {
   readonly engine = 'v86'
   readonly accelerator = 'jit'
   readonly identity: MachineRecord
   readonly exit: Promise<MachineExit>
   readonly #thread: MachineThread
-  readonly #store: Store | null
+  readonly #listeners: MachineListeners
   readonly #log = new ConsoleLog()
   readonly #callers = new Map<number, Caller>()
   #calls = 0
@@ -36,10 +44,10 @@ export class V86Machine implements Machine {
   #diskTrouble: BoxLiteError | null = null
   #resolveExit: (exit: MachineExit) => void = () => undefined
 
-  /** `release` is called when the machine has ended, before its exit is told; `store`, where there is one, hears of syncs that fail. */
-  constructor(thread: MachineThread, identity: MachineRecord, release: () => Promise<void>, store: Store | null = null) {
+  /** `release` is called when the machine has ended, before its exit is told. */
+  constructor(thread: MachineThread, identity: MachineRecord, release: () => Promise<void>, listeners: MachineListeners = {}) {
     this.identity = identity
-    this.#store = store
+    this.#listeners = listeners
     this.exit = new Promise((resolve) => (this.#resolveExit = resolve))
     this.#thread = thread
     thread.endpoint.receive((message) => this.#receive(message))
@@ -146,7 +154,7 @@ export class V86Machine implements Machine {
     else if (message.kind === 'failure') this.#caller(message.id)?.reject(decodeError(message.error))
     else if (message.kind === 'console') this.#said(message.bytes)
     else if (message.kind === 'diskFailed') this.#diskTrouble = decodeError(message.error)
-    else if (message.kind === 'syncFailed') this.#store?.noteSyncFailure?.(message.layer, decodeError(message.error))
+    else if (message.kind === 'syncFailed') this.#listeners.store?.noteSyncFailure?.(message.layer, decodeError(message.error))
     else if (message.kind === 'ended') this.#over(this.#guestExit(message))
     else if (message.kind === 'crashed') this.#over(this.#crash(`The emulator failed: ${message.detail}`))
     else if (message.session === this.#sessions) {
@@ -157,6 +165,7 @@ export class V86Machine implements Machine {
 
   #said(bytes: Uint8Array): void {
     this.#log.append(bytes)
+    this.#listeners.keep?.(bytes)
     this.#thread.endpoint.post({ kind: 'heard', count: bytes.length })
   }
 

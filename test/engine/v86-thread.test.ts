@@ -1,7 +1,8 @@
 // The thread behind a machine of the v86 engine: what it leaves behind, how it fails, and whose it is.
 import { readdir, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { readKeptConsole } from '../../hosts/node/qemu/read-console.ts'
 import { createV86Engine } from '../../hosts/node/v86/engine.ts'
 import type { V86Machine } from '../../hosts/v86/machine.ts'
 import type { Machine } from '../../src/engine.ts'
@@ -115,6 +116,23 @@ describe('the thread of a machine', () => {
     const { place, disk } = await user.home()
     const prepared = await engine.prepareFrom(place.spec(disk, user.guest), new ArrayBuffer(4096))
     expect(await errorCode(prepared.launch())).toBe('corrupt')
+  })
+
+  it('has its console kept in the home, for other programs, until the next machine of its box', async () => {
+    const { place, disk } = await user.home()
+    const said = async (): Promise<string> => {
+      let text = ''
+      for await (const bytes of readKeptConsole(place.store, place.boxId, async () => true)) text += Buffer.from(bytes).toString('latin1')
+      return text
+    }
+    const machine = await user.launch(await engine.prepare(place.spec(disk, user.guest)))
+    await nextRound(machine, 3)
+    await vi.waitFor(async () => expect(await said()).toMatch(/^w00000001\r?\nw00000002/), { timeout: 60_000 })
+    await machine.kill()
+    expect(await said()).toContain('w00000003')
+    const prepared = await engine.prepare(place.spec(disk, user.guest))
+    expect(await said()).toBe('')
+    await prepared.abandon()
   })
 
   it('says why it did not start when the emulator cannot even be made', async () => {

@@ -1,4 +1,4 @@
-// The console of a box as those read it who do not own its machine: from the file that its listeners keep.
+// The console of a box as those read it who do not own its machine, of whichever engine: from the file that its listeners keep.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { deferred } from '../../../src/deferred.ts'
@@ -13,7 +13,7 @@ const LOOK_EVERY_MS = 200
  * What is kept of the console of a box's machine, or of its last one, oldest first; then what it says until `isOver`. While it is
  * followed it is listened to, so that something is kept where nobody else is there.
  */
-export async function* readQemuConsole(store: Store, boxId: string, isOver: () => Promise<boolean>): AsyncGenerator<Uint8Array> {
+export async function* readKeptConsole(store: Store, boxId: string, isOver: () => Promise<boolean>): AsyncGenerator<Uint8Array> {
   const { run } = await placesOf(store, boxId)
   let over = await isOver()
   const left = deferred<void>()

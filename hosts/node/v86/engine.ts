@@ -9,6 +9,8 @@ import type { FromThread } from '../../v86/protocol.ts'
 import { fileCall } from '../file-call.ts'
 import { createLatches } from '../lock.ts'
 import { identifyProcess } from '../process-identity.ts'
+import { ConsoleFile } from '../qemu/console-file.ts'
+import { makeRunDirectory, placesOf } from '../qemu/run-directory.ts'
 import { loadEmulator } from './load-emulator.ts'
 import { ownBuffer } from './own-buffer.ts'
 import { threadUrl } from './thread-url.ts'
@@ -27,6 +29,12 @@ export function createV86Engine(): V86Engine {
     newNonce: () => randomBytes(16).toString('hex'),
     takeLatch: (nonce) => latches.take(nonce),
     isLatched: (nonce) => latches.isTaken(nonce),
+    async keepConsole(store, boxId) {
+      const { run } = await placesOf(store, boxId)
+      await makeRunDirectory(run)
+      const file = new ConsoleFile(run)
+      return (bytes) => file.append(bytes)
+    },
     locate: (store) => store.location,
   })
 }
