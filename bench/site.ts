@@ -23,7 +23,7 @@ const types: Readonly<Record<string, string>> = {
 export class Site {
   readonly #server: Server
   readonly #files: ReadonlyMap<string, Buffer>
-  /** Whether it has the guest. */
+  /** Whether the guest can be reached: else its requests fail, as without a network. */
   hasGuest = true
 
   private constructor(server: Server, files: ReadonlyMap<string, Buffer>) {
@@ -61,7 +61,11 @@ export class Site {
   }
 
   #answer(path: string, response: ServerResponse): void {
-    const body = this.hasGuest || !path.startsWith('guest/') ? this.#files.get(path) : undefined
+    if (!this.hasGuest && path.startsWith('guest/')) {
+      response.destroy()
+      return
+    }
+    const body = this.#files.get(path)
     if (body === undefined) {
       response.writeHead(404).end()
       return

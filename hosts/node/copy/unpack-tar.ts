@@ -9,6 +9,7 @@ import type { UnpackOptions } from '../../../src/files/host-files.ts'
 import { fileCall } from '../file-call.ts'
 import { HOLE_BYTES, isHole } from './data-extents.ts'
 import { entryParts } from './entry-path.ts'
+import { GatheredWrites } from './gathered-writes.ts'
 import { fileTime, TargetTree, type Attributes } from './target-tree.ts'
 
 /** What a box may send: it could send for ever. */
@@ -100,16 +101,19 @@ async function writeFile(path: string, entry: TarEntry, attributes: Attributes, 
   // New, and not through a link that somebody puts there in this moment.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
   const file = await fileCall('make', path, open(path, flags, 0o600))
+  const writes = new GatheredWrites(entry.sizeBytes, (bytes, offset) => writeAround(file, bytes, offset))
   try {
     for await (const { offset, bytes } of entry.pieces) {
       options.onBytes(bytes.length)
-      await fileCall('write', path, writeAround(file, bytes, offset))
+      await fileCall('write', path, writes.add(bytes, offset))
     }
+    await fileCall('write', path, writes.end())
     await fileCall('write', path, file.truncate(entry.sizeBytes))
     if (attributes.owner !== null) await fileCall('change', path, file.chown(attributes.owner.uid, attributes.owner.gid))
     await fileCall('change', path, file.chmod(attributes.mode))
     await fileCall('change', path, file.utimes(fileTime(attributes.modifiedSeconds), fileTime(attributes.modifiedSeconds)))
   } finally {
+    await writes.settled()
     await file.close()
   }
 }
