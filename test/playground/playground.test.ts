@@ -95,7 +95,7 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
     await tab.page.getByRole('tab', { name: 'Lesson' }).click()
     await tab.button('Begin').click()
     await tab.untilState('lesson', 'running')
-    const done = (count: number): Promise<void> => tab.page.locator('.step.done').nth(count - 1).waitFor({ timeout: 60_000 })
+    const done = (count: number): Promise<void> => tab.page.locator('.step.done').nth(count - 1).waitFor()
     const typed = async (): Promise<void> => {
       const commands = tab.button('Type it into the terminal')
       for (let index = 0; index < (await commands.count()); index++) await commands.nth(index).click()
@@ -129,7 +129,7 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
   it('takes the lesson back to its first moment', async () => {
     await tab.button('Reset').click()
     await tab.page.getByRole('dialog').getByRole('button', { name: 'Reset' }).click()
-    await tab.page.locator('.step[aria-current]', { hasText: 'Look around' }).waitFor({ timeout: 120_000 })
+    await tab.page.locator('.step[aria-current]', { hasText: 'Look around' }).waitFor()
     await tab.untilState('lesson', 'running')
     expect(await tab.page.getByRole('treeitem').count()).toBe(2)
     expect(await tab.page.locator('.step.done').count()).toBe(0)

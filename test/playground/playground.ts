@@ -49,6 +49,7 @@ export class Playground {
     vi.unstubAllEnvs()
     const browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumArguments })
     const context = await browser.newContext({ viewport: { width: 1360, height: 820 }, colorScheme: 'light', acceptDownloads: true })
+    context.setDefaultTimeout(WAIT_MS)
     const playground = new Playground(directory, browser, context)
     await playground.serve()
     return playground
@@ -125,7 +126,7 @@ export class Tab {
   /** The name at the top of the terminal, and what the box does. */
   async untilState(name: string, state: string): Promise<void> {
     await this.page.locator('#box-head h2', { hasText: new RegExp(`^${name}$`) }).waitFor()
-    await this.page.locator('#box-head .state', { hasText: new RegExp(`^${state}$`) }).waitFor({ timeout: WAIT_MS })
+    await this.page.locator('#box-head .state', { hasText: new RegExp(`^${state}$`) }).waitFor()
   }
 
   /** Resolves when the terminal shows something. */

@@ -33,6 +33,7 @@ export class Terminals {
   constructor(app: App, place: HTMLElement) {
     this.#app = app
     this.#place = place
+    app.hangUp = (boxId) => this.#screens.get(boxId)?.shell?.dispose()
     new ResizeObserver(() => this.#fit()).observe(place)
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.paint())
     app.model.watch(({ boxes, selected, here }) => [boxes, selected, here], () => this.#follow())
@@ -96,7 +97,8 @@ export class Terminals {
     // Asked anew: where the box has stopped, a new shell would start it, and nobody said so.
     await refresh(this.#app)
     if (!this.#screens.has(boxId)) return
-    const runs = this.#app.model.state.boxes.some(({ id, state }) => id === boxId && state === 'running')
+    const { model } = this.#app
+    const runs = model.state.here.includes(boxId) && !model.isBusy(boxId)
     const more = runs ? ' Enter opens another.' : ''
     screen.terminal.write(`\r\n\x1b[90m${runs ? how : 'The box has stopped.'}${more}\x1b[0m\r\n`)
   }
