@@ -98,7 +98,8 @@ async function visitTable(scratch: Scratch, site: Site): Promise<Table> {
     title: 'A page: from the visit to the prompt of a shell',
     text:
       'Chromium, a server on this machine; the same kernel, agent and image, 128 MiB. On the repeat visit there is no way to the ' +
-      `guest's files: the page has kept them, and the emulator alone loads them again. Medians of ${visits}. Target: at most ${targets.visit} times the emulator alone.`,
+      `guest's files: the page has kept them, and the emulator alone loads them again. Medians of ${visits}. ` +
+      `Target: at most ${targets.visit} times the emulator alone.`,
     head: ['visit', 'side', 'median', 'fastest', 'slowest', 'ratio', `target ${targets.visit}x`],
     rows: [...first.map((one, index) => row('first', one, index)), ...repeat.map((one, index) => row('repeat', one, index))],
   }
