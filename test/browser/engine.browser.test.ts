@@ -20,7 +20,10 @@ engineSuite('v86 in a page', async () => {
     async makeHome(work = {}) {
       const homeDir = crypto.randomUUID()
       const store = await openBrowserStore(homeDir)
-      return new GuestDisk(store, await writeBase(store, work), async () => void indexedDB.deleteDatabase(`boxlite:${homeDir}`))
+      const home = new GuestDisk(store, await writeBase(store, work), async () => void indexedDB.deleteDatabase(`boxlite:${homeDir}`))
+      // A machine writes in the name of its box's owner, which is let go of with the store.
+      await store.lock({ kind: 'box', id: home.boxId })
+      return home
     },
   }
 })

@@ -223,6 +223,21 @@ describe('a file of a layer in a database', () => {
     expect(writes).toBe(1)
   })
 
+  it('is read as another tab has left it, also where something was still being read ahead when it was closed', async () => {
+    const files = await open(2048)
+    const elsewhere = await open(2048)
+    const file = await elsewhere.create(layer, [])
+    await file.write(pattern(3, 3 * BLOCK_BYTES), 0)
+    await file.sync()
+    const reader = await files.open(layer, 'read', [])
+    for (const at of [0, PAGE_BYTES]) await reader.read(new Uint8Array(PAGE_BYTES), at)
+    await reader.close()
+    await file.write(pattern(5, 3 * BLOCK_BYTES), 0)
+    await file.sync()
+    const again = await files.open(layer, 'read', [])
+    expect(difference(await contentOf(again), pattern(5, 3 * BLOCK_BYTES))).toBeNull()
+  })
+
   it('is never in memory as a whole, however fast it is written and read', async () => {
     const cache = new PageCache(200)
     const files = await open(cache)

@@ -95,6 +95,8 @@ describe('a box that another tab has', () => {
     expect(held.isHeld()).toBe(false)
     expect(await other.ask('write', 'after')).toBe('busy')
     expect(await contentOf(taker)).toBe('before')
+    // Nor does the page let a worker begin now.
+    expect(() => store.placeOf(box)).toThrow(/taken over/)
     await taker.close()
   })
 

@@ -4,7 +4,7 @@ import type { Directory, FileHead, Guarantees, Held, LayerFile, LockScope, Recor
 import { checkLayerName, checkRecordId, checkRemovable, checkTemporaryName, RECORD_SUFFIX } from '../../../src/store/names.ts'
 import { checkRecordLength, checkUnchanged, untouched } from '../../../src/store/record-guard.ts'
 import type { Database } from './database.ts'
-import { changedNothing, databaseError } from './database-error.ts'
+import { changedNothing, databaseError, takenOver } from './database-error.ts'
 import { LayerFiles } from './layer-files.ts'
 import { writePlace } from './place.ts'
 import { fencesOf, TabLocks } from './tab-locks.ts'
@@ -36,9 +36,14 @@ export class BrowserStore implements Store {
     return this.#locks.take(scope)
   }
 
-  /** What the worker of a box's machine finds its layers by (`openPlace`). */
+  /**
+   * What the worker of a box's machine finds its layers by (`openPlace`). `busy` where this store does not hold the box, or does no more:
+   * a machine writes in its owner's name or not at all.
+   */
   placeOf(boxId: string): string {
-    return writePlace({ database: this.#database.name, homeId: this.#database.homeId, fence: this.#locks.fenceOf(boxId) })
+    const fence = this.#locks.fenceOf(boxId)
+    if (fence === null) throw takenOver(boxId)
+    return writePlace({ database: this.#database.name, homeId: this.#database.homeId, fence })
   }
 
   /**

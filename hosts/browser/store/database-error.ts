@@ -27,6 +27,14 @@ const words: Readonly<Record<string, string>> = {
   NotFoundError: 'the database lacks a part of it',
 }
 
+/** The error of whoever writes in the name of a box that is another's by now. */
+export function takenOver(boxId: string): BoxLiteError {
+  return new BoxLiteError('busy', `Box ${boxId} was taken over by another tab`, {
+    remedy: 'Go on in the other tab, or take the box over again.',
+    facts: { boxId },
+  })
+}
+
 /** Whether a transaction that ended so is known to have changed nothing. */
 export function changedNothing(error: BoxLiteError): boolean {
   return error.code === 'busy' || error.code === 'no_space'

@@ -3,7 +3,7 @@
 
 import { openDB } from 'idb'
 import { BoxLiteError } from '../../../src/error.ts'
-import { databaseError } from './database-error.ts'
+import { databaseError, takenOver } from './database-error.ts'
 import { DATABASE_VERSION, makeTables, type Connection, type HomeFormat, type Reading, type Table, type Writing } from './schema.ts'
 
 /** A lock of a box as its owner got it: whoever takes the lock after has a higher epoch, and then this one's writes are refused. */
@@ -190,11 +190,7 @@ async function commit<T>(transaction: Writing, work: () => Promise<T>): Promise<
 
 async function checkFences(transaction: Writing, fences: readonly Fence[]): Promise<void> {
   for (const { boxId, epoch } of fences) {
-    if ((await transaction.objectStore('owners').get(boxId)) === epoch) continue
-    throw new BoxLiteError('busy', `Box ${boxId} was taken over by another tab`, {
-      remedy: 'Go on in the other tab, or take the box over again.',
-      facts: { boxId, epoch },
-    })
+    if ((await transaction.objectStore('owners').get(boxId)) !== epoch) throw takenOver(boxId)
   }
 }
 

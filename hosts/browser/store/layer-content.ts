@@ -21,6 +21,8 @@ export class LayerContent {
   #lengthBytes: number
   readonly #database: Database
   readonly #cache: PageCache
+  /** What its pages are known by in the cache. */
+  readonly #opening: number
   readonly #index: BlockIndex
   readonly #reader: PageReader
   /** Not synced yet. */
@@ -34,12 +36,13 @@ export class LayerContent {
   constructor(database: Database, cache: PageCache, file: number, row: LayerRow, isEmpty: boolean) {
     this.#database = database
     this.#cache = cache
+    this.#opening = cache.newOpening()
     this.file = file
     this.name = row.name ?? ''
     this.#lengthBytes = row.lengthBytes
     this.#isNew = row.state === 'new'
     this.#index = new BlockIndex(database, file, isEmpty)
-    this.#reader = new PageReader(database, cache, this.#index, file, this.name)
+    this.#reader = new PageReader(database, cache, this.#index, file, this.#opening, this.name)
   }
 
   get lengthBytes(): number {
@@ -57,7 +60,7 @@ export class LayerContent {
     if (isSequential && next * BLOCK_BYTES < this.#lengthBytes) this.#reader.readAhead(next)
     await this.#reader.fetch(first, isSequential ? next * BLOCK_PAGES - 1 : last)
     for (const part of pagesOf(offset, length)) {
-      const cached = this.#cache.get(this.file, part.page)
+      const cached = this.#cache.get(this.#opening, part.page)
       const bytes = cached === undefined ? await this.#reader.page(part.page) : cached.bytes
       const into = target.subarray(part.at, part.at + part.length)
       if (bytes === null) into.fill(0)
@@ -104,7 +107,7 @@ export class LayerContent {
       // Whoever wrote or synced was told of a failure.
       if (this.#failure === null && this.#isChanged) await this.#flush(this.#state)
     } finally {
-      this.#cache.forget(this.file)
+      this.#cache.forget(this.#opening)
     }
   }
 
@@ -127,13 +130,15 @@ export class LayerContent {
 
   async #writeInto(page: number, source: Uint8Array, start: number): Promise<void> {
     const before = await this.#reader.page(page)
-    const bytes = this.#cache.get(this.file, page)?.bytes ?? before ?? new Uint8Array(PAGE_BYTES)
+    // What is there now counts, and may have become zeros meanwhile.
+    const cached = this.#cache.get(this.#opening, page)
+    const bytes = (cached === undefined ? before : cached.bytes) ?? new Uint8Array(PAGE_BYTES)
     bytes.set(source, start)
     this.#change(page, bytes)
   }
 
   #change(page: number, bytes: Uint8Array<ArrayBuffer> | null): void {
-    const cached = this.#cache.get(this.file, page) ?? this.#cache.put(this.file, page, bytes)
+    const cached = this.#cache.get(this.#opening, page) ?? this.#cache.put(this.#opening, page, bytes)
     cached.bytes = bytes
     if (this.#changed.has(page)) return
     this.#changed.add(page)
@@ -147,7 +152,7 @@ export class LayerContent {
       const end = Math.min(offset + length, (block + 1) * BLOCK_BYTES)
       const parts = await this.#index.parts(block)
       for (const part of pagesOf(at, end - at)) {
-        const cached = this.#cache.get(this.file, part.page)
+        const cached = this.#cache.get(this.#opening, part.page)
         if (cached === undefined ? !holds(parts, part.page % BLOCK_PAGES) : cached.bytes === null) continue
         if (part.length === PAGE_BYTES) this.#change(part.page, null)
         else await this.#writeInto(part.page, new Uint8Array(part.length), part.start)
@@ -186,7 +191,7 @@ export class LayerContent {
         this.#isNew = state === 'new'
         await Promise.all([
           lengthBytes !== null && noteLength(transaction.objectStore('layers'), this.file, lengthBytes, state),
-          writePages(transaction.objectStore('chunks'), this.file, pages, this.#cache, this.#index),
+          writePages(transaction.objectStore('chunks'), this.file, pages, (page) => this.#cache.get(this.#opening, page)?.bytes, this.#index),
         ])
       })
     } catch (error) {
@@ -195,7 +200,7 @@ export class LayerContent {
       this.#index.clear()
       throw error
     }
-    for (const page of pages) this.#cache.get(this.file, page)!.pins--
+    for (const page of pages) this.#cache.get(this.#opening, page)!.pins--
   }
 }
 

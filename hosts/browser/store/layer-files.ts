@@ -68,7 +68,8 @@ export class LayerFiles {
       if (open !== undefined && open.closing !== null) await open.closing
       else {
         open ??= (await this.#hold(found, false)) ?? undefined
-        if (open !== undefined) return this.#handle(found.file, open, mode === 'write', fences)
+        // It may be that all others let go of it a moment ago.
+        if (open !== undefined && open.closing === null) return this.#handle(found.file, open, mode === 'write', fences)
       }
     }
   }

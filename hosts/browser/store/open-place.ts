@@ -12,5 +12,5 @@ export async function openPlace(place: string): Promise<OpenLayer> {
   const { database: name, homeId, fence } = readPlace(place)
   const database = new Database(name, homeId)
   const files = new LayerFiles(database, new TabLocks(database))
-  return (layer, mode) => files.open(layer, mode, fence === null ? [] : [fence])
+  return (layer, mode) => files.open(layer, mode, [fence])
 }

@@ -1,4 +1,7 @@
 // The pages of open files that are in memory, the least used going first. A page with bytes that the database does not have yet stays.
+//
+// Each opening of a file has pages of its own: what was still on its way into memory when the file was closed is not what the next one
+// reads, who may find that another tab, or a machine, has written the file meanwhile.
 
 /** Most pages in memory, of all files of a store: 32 MiB. */
 const CACHE_PAGES = 2048
@@ -10,11 +13,12 @@ export interface Page {
   pins: number
 }
 
-const keyOf = (file: number, page: number): number => file * 2 ** 32 + page
+const keyOf = (opening: number, page: number): number => opening * 2 ** 32 + page
 
 export class PageCache {
   readonly #pages = new Map<number, Page>()
   readonly #limit: number
+  #openings = 0
 
   constructor(limit: number = CACHE_PAGES) {
     this.#limit = limit
@@ -25,8 +29,13 @@ export class PageCache {
     return this.#pages.size
   }
 
-  get(file: number, page: number): Page | undefined {
-    const key = keyOf(file, page)
+  /** A number for a file that is opened: none had it before. */
+  newOpening(): number {
+    return this.#openings++
+  }
+
+  get(opening: number, page: number): Page | undefined {
+    const key = keyOf(opening, page)
     const found = this.#pages.get(key)
     if (found === undefined) return undefined
     this.#pages.delete(key)
@@ -34,21 +43,21 @@ export class PageCache {
     return found
   }
 
-  has(file: number, page: number): boolean {
-    return this.#pages.has(keyOf(file, page))
+  has(opening: number, page: number): boolean {
+    return this.#pages.has(keyOf(opening, page))
   }
 
   /** Lets others go where there are too many, and adds a page: it is there until the next one is added. */
-  put(file: number, page: number, bytes: Page['bytes']): Page {
+  put(opening: number, page: number, bytes: Page['bytes']): Page {
     if (this.#pages.size >= this.#limit) this.#shrink()
     const added: Page = { bytes, pins: 0 }
-    this.#pages.set(keyOf(file, page), added)
+    this.#pages.set(keyOf(opening, page), added)
     return added
   }
 
-  /** Drops what is left of a file that nobody has open any more. */
-  forget(file: number): void {
-    for (const key of this.#pages.keys()) if (Math.floor(key / 2 ** 32) === file) this.#pages.delete(key)
+  /** Drops what is left of an opening that is over. */
+  forget(opening: number): void {
+    for (const key of this.#pages.keys()) if (Math.floor(key / 2 ** 32) === opening) this.#pages.delete(key)
   }
 
   #shrink(): void {

@@ -11,22 +11,24 @@ export class PageReader {
   readonly #cache: PageCache
   readonly #index: BlockIndex
   readonly #file: number
+  readonly #opening: number
   readonly #name: string
   /** Blocks of which something is on its way. */
   readonly #loads = new Map<number, Promise<void>>()
 
-  constructor(database: Database, cache: PageCache, index: BlockIndex, file: number, name: string) {
+  constructor(database: Database, cache: PageCache, index: BlockIndex, file: number, opening: number, name: string) {
     this.#database = database
     this.#cache = cache
     this.#index = index
     this.#file = file
+    this.#opening = opening
     this.#name = name
   }
 
   /** A page's bytes; null for zeros. */
   async page(page: number): Promise<Uint8Array<ArrayBuffer> | null> {
     for (;;) {
-      const found = this.#cache.get(this.#file, page)
+      const found = this.#cache.get(this.#opening, page)
       if (found !== undefined) return found.bytes
       const parts = await this.#index.parts(blockOf(page))
       if (!holds(parts, page % BLOCK_PAGES)) return null
@@ -55,7 +57,7 @@ export class PageReader {
     const start = block * BLOCK_PAGES
     for (;;) {
       const parts = this.#index.known(block) ?? (await this.#index.parts(block))
-      const isMissing = (page: number): boolean => holds(parts, page) && !this.#cache.has(this.#file, start + page)
+      const isMissing = (page: number): boolean => holds(parts, page) && !this.#cache.has(this.#opening, start + page)
       let [from, to] = [first, last]
       while (from <= to && !isMissing(from)) from++
       while (to > from && !isMissing(to)) to--
@@ -85,7 +87,7 @@ export class PageReader {
     // The first of those that are wanted comes last: it is there when this resolves, however small the cache.
     for (const [page, bytes] of [...pages, [first, wanted] as const]) {
       const at = block * BLOCK_PAGES + page
-      if (!this.#cache.has(this.#file, at)) this.#cache.put(this.#file, at, bytes)
+      if (!this.#cache.has(this.#opening, at)) this.#cache.put(this.#opening, at, bytes)
     }
   }
 }

@@ -5,8 +5,7 @@ import type { Fence } from './database.ts'
 export interface Place {
   readonly database: string
   readonly homeId: string
-  /** Null: the page does not hold the box. */
-  readonly fence: Fence | null
+  readonly fence: Fence
 }
 
 export const writePlace = (place: Place): string => JSON.stringify(place)

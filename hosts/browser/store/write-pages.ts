@@ -1,26 +1,27 @@
 // Writes changed pages of a file: a block with many as one value, else page by page.
 
 import type { BlockIndex, BlockParts } from './block-index.ts'
-import type { PageCache } from './page-cache.ts'
 import { BLOCK_BYTES, BLOCK_PAGES, PAGE_BYTES, type ChunkKey, type WritableTable } from './schema.ts'
 
 /** From so many changed pages on a block is written as one value, where its other pages are at hand. */
 const WHOLE_PAGES = 32
 const NOTHING = new Uint8Array(0)
 
-/** Writes `pages`, which are in the cache, and whose blocks the index knows; it is told what they are made of now. */
+/**
+ * Writes `pages`, whose blocks the index knows; it is told what they are made of now. `at` gives the bytes of a page that is in memory,
+ * as all of these are; null for zeros.
+ */
 export async function writePages(
   chunks: WritableTable<'chunks'>,
   file: number,
   pages: ReadonlySet<number>,
-  cache: PageCache,
+  at: (page: number) => Uint8Array | null | undefined,
   index: BlockIndex,
 ): Promise<void> {
   const requests: Promise<unknown>[] = []
   for (const [block, changed] of byBlock(pages)) {
     const first = block * BLOCK_PAGES
-    const at = (page: number): Uint8Array | null | undefined => cache.get(file, first + page)?.bytes
-    new BlockWriter(chunks, requests, file, block, index.known(block)!).write(changed, at)
+    new BlockWriter(chunks, requests, file, block, index.known(block)!).write(changed, (page) => at(first + page))
   }
   await Promise.all(requests)
 }
