@@ -17,6 +17,7 @@ import { adoptBox, type OldHome } from './legacy/adopt.ts'
 import type { OldRecovery } from './legacy/recover-old-box.ts'
 import { wantedEngines, type EngineInfo } from './machine/chosen-engine.ts'
 import { dropLeftExports } from './machine/left-exports.ts'
+import type { CloseOptions } from './machine/stop.ts'
 import { listBoxes } from './name-index.ts'
 import type { Finding, Recovery } from './operation/operation.ts'
 import type { BoxRecord } from './operation/record.ts'
@@ -216,8 +217,8 @@ export class BoxLite {
   }
 
   /** Waits for calls under way, stops the boxes that run here but those detached, and lets go of the home. A second call does nothing. */
-  close(): Promise<void> {
-    return this.#home.close()
+  close(options: CloseOptions = {}): Promise<void> {
+    return this.#home.close(options)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -11,6 +11,7 @@ import { chooseEngine, engineUnavailable, type ChosenEngine, type EngineInfo } f
 import { engineOf } from './machine/machine-name.ts'
 import type { OperationMachines } from './machine/operation-machines.ts'
 import { Runner } from './machine/runner.ts'
+import type { CloseOptions } from './machine/stop.ts'
 import { NameIndex } from './name-index.ts'
 import type { CallerOptions } from './operation/caller.ts'
 import { HeadMemory } from './operation/head-memory.ts'
@@ -264,8 +265,8 @@ export class HomeAccess {
   }
 
   /** Waits for the calls that are under way, closes open disks and the store. Once. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options)
     return this.#closing
   }
 
@@ -273,10 +274,10 @@ export class HomeAccess {
     if (this.#closing !== null) throw new BoxLiteError('invalid_state', 'This BoxLite is closed', { remedy: 'Open it again.' })
   }
 
-  async #close(): Promise<void> {
+  async #close(options: CloseOptions): Promise<void> {
     // Whoever made a call hears how it ended; here it only has to be over.
     await Promise.allSettled([this.#turns.over(), ...this.#running])
-    const closed = await Promise.allSettled([...Array.from(this.#openDisks.values(), (closeDisk) => closeDisk()), this.runner.close()])
+    const closed = await Promise.allSettled([...Array.from(this.#openDisks.values(), (closeDisk) => closeDisk()), this.runner.close(options)])
     await this.#turns.over()
     await this.store.close()
     // A disk that could not be flushed, a machine that could not be stopped: the caller has to know.

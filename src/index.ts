@@ -44,7 +44,7 @@ export type { BuildProgress, HomeImage, ImageInfo, ImageOptions, ImageProgress, 
 export type { BoxStateName } from './lifecycle.ts'
 export type { EngineInfo } from './machine/chosen-engine.ts'
 export type { StartOptions, StartProgress } from './machine/launch.ts'
-export type { StopOptions, StopProgress } from './machine/stop.ts'
+export type { CloseOptions, StopOptions, StopProgress } from './machine/stop.ts'
 export type { ChangeProgress } from './operation/change-progress.ts'
 export type { Finding, Recovery } from './operation/operation.ts'
 export type { Consistency } from './operation/record.ts'

@@ -222,6 +222,7 @@ describe('the exported names', () => {
       'CallOptions',
       'ChangeProgress',
       'CloneOptions',
+      'CloseOptions',
       'CodeBoxOptions',
       'CodeOptions',
       'Consistency',

@@ -3,12 +3,14 @@
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { processExists } from '../hosts/node/process-exists.ts'
 
 /** Vitest calls it before its workers, which inherit where temporary files belong, and calls what it returns at the end. */
 export default function setup(): () => void {
   const above = tmpdir()
+  // Each project calls it. The first call's directory serves all: the path of a socket has no room for one within another.
+  if (basename(above).startsWith(`boxlite-${process.pid}-`)) return () => undefined
   for (const name of readdirSync(above)) {
     const owner = /^boxlite-([0-9]+)-/.exec(name)?.[1]
     if (owner !== undefined && !processExists(Number(owner))) rmSync(join(above, name), { recursive: true, force: true })

@@ -185,7 +185,8 @@ static void leave_directories(const char *path) {
     if (path != NULL && (length == 0 || (strncmp(path, times_path, length) == 0 && (path[length] == '/' || path[length] == '\0')))) return;
     times_path[length] = '\0';
     int fd = open_beneath(times_path, O_RDONLY | O_DIRECTORY);
-    const struct timespec both[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)times[time_count - 1].modified, .tv_nsec = (long)times[time_count - 1].modified_ns}};
+    const struct timespec modified = {.tv_sec = (time_t)times[time_count - 1].modified, .tv_nsec = (long)times[time_count - 1].modified_ns};
+    const struct timespec both[2] = {{.tv_nsec = UTIME_OMIT}, modified};
     // A directory that is gone since, or a read-only one, keeps the time that it has.
     if (fd >= 0) futimens(fd, both);
     if (fd >= 0) close(fd);

@@ -30,12 +30,34 @@ static void signal_everything(int number) {
     for (struct stream *stream = session->streams; stream != NULL; stream = stream->next) stream_signal(stream, number);
 }
 
+static bool ignores_sigterm(pid_t pid) {
+  char path[32];
+  char line[128];
+  unsigned long long ignored = 0;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+  FILE *status = fopen(path, "re");
+  // It ended meanwhile.
+  if (status == NULL) return false;
+  while (fgets(line, sizeof line, status) != NULL)
+    if (sscanf(line, "SigIgn: %llx", &ignored) == 1) break;
+  fclose(status);
+  return (ignored >> (SIGTERM - 1) & 1) != 0;
+}
+
+// An interactive shell ignores SIGTERM, and ends when its terminal is hung up. Whoever takes SIGTERM has the grace for it.
+static void hang_up(void) {
+  for (struct session *session = agent.sessions; session != NULL; session = session->next)
+    for (struct stream *stream = session->streams; stream != NULL; stream = stream->next)
+      if (stream->terminal && stream->pid != 0 && ignores_sigterm(stream->pid)) kill(stream->pid, SIGHUP);
+}
+
 void power_begin(uint32_t grace_ms) {
   int64_t end = now_ms() + grace_ms;
   if (end < deadline) deadline = end;
   if (phase != RUNNING) return;
   phase = ASKED;
   signal_everything(SIGTERM);
+  hang_up();
   // A stopped process would not hear it.
   signal_everything(SIGCONT);
 }

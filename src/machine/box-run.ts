@@ -43,6 +43,8 @@ export class BoxRun {
   lastExit: MachineExit | null = null
   /** Why the box failed. */
   failure: string | null = null
+  /** How many ends of a machine were told here. */
+  endsTold = 0
   // Null: nothing is known here that the record does not say.
   #state: BoxStateName | null = null
 
@@ -74,7 +76,14 @@ export class BoxRun {
 
   put(state: BoxStateName, previous: BoxStateName = this.#state ?? 'stopped'): void {
     this.#state = state
+    if (state === 'stopped' || state === 'failed') this.endsTold++
     if (state !== previous) this.events.emit({ kind: 'state', boxId: this.boxId, state, previous })
+  }
+
+  /** Tells that a machine has ended that this process did not run. */
+  tellEnd(): void {
+    this.endsTold++
+    this.events.emit({ kind: 'state', boxId: this.boxId, state: 'stopped', previous: 'running' })
   }
 }
 

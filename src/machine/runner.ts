@@ -26,7 +26,7 @@ import { dropLeftExports } from './left-exports.ts'
 import type { LiveMachine } from './live-machine.ts'
 import { livesAnywhere } from './machine-name.ts'
 import { OperationMachines } from './operation-machines.ts'
-import { shutDown, stopLimit, type StopOptions, type StopProgress } from './stop.ts'
+import { type CloseOptions, shutDown, stopLimit, type StopOptions, type StopProgress } from './stop.ts'
 import { Visits } from './visits.ts'
 
 type RestartProgress = StopProgress | StartProgress
@@ -181,14 +181,14 @@ export class Runner {
   }
 
   /** Stops what this process runs; a detached machine goes on without it. */
-  async close(): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
     this.#clocks.stop()
     const ends = await Promise.allSettled(
       this.runs.map(async (run) => {
         const { owned } = run
         if (owned === null) return
         if (isDetached(owned)) await this.#leave(run, owned)
-        else await this.stop(run.boxId)
+        else await this.stop(run.boxId, options)
       }),
     )
     await this.#visits.close()

@@ -21,6 +21,11 @@ export interface StopOptions extends CallOptions<StopProgress> {
   readonly stopTimeoutMs?: number
 }
 
+export interface CloseOptions {
+  /** Is told of each box that is stopped. */
+  readonly onProgress?: ((progress: StopProgress) => void) | undefined
+}
+
 const STOP_LIMIT_MS = 15_000
 /** The part of a stop in which the guest's processes may end by themselves. */
 const GRACE_MS = 3_000

@@ -65,10 +65,11 @@ export class Visits {
   }
 
   #begin(boxId: string): Promise<Visit | null> {
+    const { endsTold } = this.#home.runner.of(boxId)
     const beginning = this.#visit(boxId)
     this.#visits.set(boxId, beginning)
     beginning.then(
-      (visit) => this.#follow(boxId, visit),
+      (visit) => this.#follow(boxId, visit, endsTold),
       () => this.#visits.delete(boxId),
     )
     return beginning
@@ -126,16 +127,19 @@ export class Visits {
   }
 
   /** What is done when a visit is over. */
-  async #follow(boxId: string, visit: Visit | null): Promise<void> {
+  async #follow(boxId: string, visit: Visit | null, endsTold: number): Promise<void> {
     const why = (await visit?.session.closed) ?? null
     this.#visits.delete(boxId)
     // What cannot be given back goes with this program.
     await visit?.latch.release().catch(() => undefined)
-    if (why !== null) await this.#noticeEnd(boxId)
+    if (why !== null) await this.#noticeEnd(boxId, endsTold)
   }
 
-  /** Tells the record of a machine that ended by itself, unless somebody else does, and whoever listens here. */
-  async #noticeEnd(boxId: string): Promise<void> {
+  /**
+   * Tells the record of a machine that ended by itself, unless somebody else does, and whoever listens here. `endsTold`: what was told
+   * before this machine was visited.
+   */
+  async #noticeEnd(boxId: string, endsTold: number): Promise<void> {
     const { runner } = this.#home
     for (const delayMs of LOOKS_MS) {
       // It keeps no program from its end.
@@ -147,8 +151,8 @@ export class Visits {
       if ((await runner.seen(reading.record)).machine !== null) continue
       if (machine !== null) await this.#home.afterTurn(boxId, () => this.#recover(boxId))
       const run = runner.of(boxId)
-      // Who stopped it here has told it.
-      if (run.state === null) run.events.emit({ kind: 'state', boxId, state: 'stopped', previous: 'running' })
+      // Who stopped it here has told it, and may have started the box again since.
+      if (run.state === null && run.endsTold === endsTold) run.tellEnd()
       return
     }
   }

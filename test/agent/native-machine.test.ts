@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest'
 import { FrameType, StreamKind } from '../../src/agent/protocol.ts'
 import { buildNativeAgent, type NativeAgent, type NativeAgentOptions, nativeAgentRefusal, startNativeAgent } from './native-agent.ts'
-import { exitOf, type Field, type Outcome, RawSession, u32, u64 } from './raw-session.ts'
+import { exitOf, type Field, type Outcome, RawSession, u16, u32, u64 } from './raw-session.ts'
 
 const { errno, signals } = constants
 const refusal = nativeAgentRefusal() ?? (process.getuid!() === 0 ? null : 'only root can do that')
@@ -185,6 +185,19 @@ describe('an agent as root', () => {
     expect((await session.run(3, ['true'])).error).toBe(108)
     expect(String((await session.finish(1)).outputs[0])).toBe('asked\n')
     expect(exitOf(await session.finish(2))).toEqual([1, signals.SIGKILL])
+    expect(await agent!.ended).toEqual({ status: 0, complaints: '' })
+  })
+
+  it('hangs up the shell at a terminal, which ignores SIGTERM, and no program that takes it', async () => {
+    const session = await start({})
+    const terminal = [[5, Buffer.concat([u16(80), u16(24)])], [6, u32(3)]] as const
+    session.exec(1, ['/bin/sh', '-i'], terminal)
+    session.exec(2, ['/bin/sh', '-c', 'trap "sleep 0.1; echo asked; exit 0" TERM; echo up; while :; do sleep 0.01; done'], terminal)
+    await session.next(FrameType.DATA1, 1)
+    await session.next(FrameType.DATA1, 2)
+    expect((await call(session, StreamKind.SHUT_DOWN, [[1, u32(60_000)]])).error).toBe(0)
+    expect(exitOf(await session.finish(1))).toEqual([1, signals.SIGHUP])
+    expect(String((await session.finish(2)).outputs[0])).toContain('asked')
     expect(await agent!.ended).toEqual({ status: 0, complaints: '' })
   })
 })

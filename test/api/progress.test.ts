@@ -243,6 +243,18 @@ describe('an image that two boxes wait for', () => {
   })
 })
 
+describe('closing', () => {
+  it('tells of the boxes that it stops, and of none that goes on', async () => {
+    await lite.create({ image: 'base', detach: true }).then((box) => box.start())
+    await lite.close({ onProgress })
+    expect([told, world.machines.alive.size]).toEqual([[], 1])
+    lite = await world.open()
+    await lite.create({ image: 'base' }).then((box) => box.start())
+    await lite.close({ onProgress })
+    expect([told, world.machines.alive.size]).toEqual([[{ stage: 'shutdown' }], 1])
+  })
+})
+
 describe('prune and fsck', () => {
   it('tell how far they are, and are ended by their caller', async () => {
     for (let i = 0; i < 3; i++) {

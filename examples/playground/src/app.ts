@@ -25,8 +25,6 @@ export interface PerformOptions {
 
 export class App {
   readonly model = new Model()
-  /** Ends the shell of a box that is about to be stopped: one that waits for keys takes no other hint, and the guest would wait for it. */
-  hangUp: (boxId: string) => void = () => {}
   #lite: BoxLite | null = null
   #lastId = 0
 

@@ -33,7 +33,6 @@ export class Terminals {
   constructor(app: App, place: HTMLElement) {
     this.#app = app
     this.#place = place
-    app.hangUp = (boxId) => this.#screens.get(boxId)?.shell?.dispose()
     new ResizeObserver(() => this.#fit()).observe(place)
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.paint())
     app.model.watch(({ boxes, selected, here }) => [boxes, selected, here], () => this.#follow())

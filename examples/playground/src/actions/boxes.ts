@@ -54,11 +54,7 @@ function offerTakeOver(app: App, boxId: string, error: unknown): Notice['action'
 export async function stopBox(app: App, boxId: string): Promise<void> {
   const box = await app.box(boxId)
   const name = titleOf(box)
-  const stopping = ({ onProgress }: TaskControl): Promise<unknown> => {
-    app.hangUp(boxId)
-    return box.stop({ onProgress })
-  }
-  await app.perform(`Stopping '${name}'`, stopping, { boxId, done: `'${name}' has stopped` })
+  await app.perform(`Stopping '${name}'`, ({ onProgress }) => box.stop({ onProgress }), { boxId, done: `'${name}' has stopped` })
   await refresh(app)
 }
 

@@ -39,7 +39,6 @@ export async function resetLesson(app: App): Promise<void> {
   const done = await app.perform(
     'Resetting the lesson',
     async ({ onProgress }) => {
-      app.hangUp(box.id)
       await box.snapshot.restore(FIRST_SNAPSHOT, { restart: true, onProgress })
       for (const { name } of await box.snapshot.list()) if (name !== FIRST_SNAPSHOT) await box.snapshot.remove(name)
       return true

@@ -24,7 +24,6 @@ export async function restoreSnapshot(app: App, boxId: string, name: string, kee
   const restored = await app.perform(
     `Restoring '${name}'`,
     async ({ onProgress }) => {
-      app.hangUp(boxId)
       await box.snapshot.restore(name, { ...options, onProgress })
       return true
     },

@@ -36,16 +36,9 @@ export async function withHome<T>(
     }
     return await use(lite)
   } finally {
-    await close(terminal, lite)
+    // What runs here alone is stopped by that.
+    await watch(terminal, 'Closing the home', ({ onProgress }) => lite.close({ onProgress }))
   }
-}
-
-/** What runs here alone is stopped by that. */
-async function close(terminal: Terminal, lite: BoxLite): Promise<void> {
-  await watch(terminal, 'Closing the home', async ({ onProgress }) => {
-    if (lite.metrics().numRunningBoxes > 0) onProgress({ stage: 'shutdown' })
-    await lite.close()
-  })
 }
 
 /** Like `withHome`, for a command on one box: its id, else exactly its name. */
