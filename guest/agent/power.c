@@ -17,8 +17,10 @@
 
 // How long processes may take to die of SIGKILL; one that hangs in the kernel never does.
 enum { DYING_MS = 2000 };
+// How long the ends of programs may take to be heard; where nobody listens they never are.
+enum { TELLING_MS = 250 };
 
-static enum { RUNNING, ASKED, KILLED } phase;
+static enum { RUNNING, ASKED, KILLED, TELLING } phase;
 static int64_t deadline = INT64_MAX;
 
 static void signal_everything(int number) {
@@ -102,9 +104,20 @@ static bool nothing_runs(void) {
   return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
 }
 
+// What programs said last, and how they ended, is on its way.
+static bool all_is_told(void) {
+  for (struct session *session = agent.sessions; session != NULL; session = session->next)
+    if (session->streams != NULL || !outbox_empty(&session->outbox)) return false;
+  return true;
+}
+
 bool power_tick(int64_t now) {
   if (phase == RUNNING) return false;
-  if (!nothing_runs()) {
+  if (nothing_runs()) {
+    if (phase != TELLING) deadline = now + TELLING_MS;
+    phase = TELLING;
+    if (now < deadline && !all_is_told()) return false;
+  } else {
     if (now < deadline) return false;
     if (phase == ASKED) {
       phase = KILLED;

@@ -174,9 +174,10 @@ describe('an agent as root', () => {
     await stop(session)
   })
 
+  // Their shells wait in `wait`: dash loses a signal that comes while it starts a program.
   it('shuts down: asks, waits for the grace, kills, and ends', async () => {
     const session = await start({})
-    session.exec(1, ['/bin/sh', '-c', 'trap "echo asked; exit 0" TERM; echo up; while :; do sleep 0.01; done'])
+    session.exec(1, ['/bin/sh', '-c', 'trap "echo asked; exit 0" TERM; sleep 1000 & echo up; wait'])
     await session.next(FrameType.DATA1, 1)
     session.exec(2, ['/bin/sh', '-c', 'trap "" TERM; echo up; while :; do sleep 0.01; done'])
     await session.next(FrameType.DATA1, 2)
@@ -192,7 +193,7 @@ describe('an agent as root', () => {
     const session = await start({})
     const terminal = [[5, Buffer.concat([u16(80), u16(24)])], [6, u32(3)]] as const
     session.exec(1, ['/bin/sh', '-i'], terminal)
-    session.exec(2, ['/bin/sh', '-c', 'trap "sleep 0.1; echo asked; exit 0" TERM; echo up; while :; do sleep 0.01; done'], terminal)
+    session.exec(2, ['/bin/sh', '-c', 'trap "sleep 0.1; echo asked; exit 0" TERM; sleep 1000 & echo up; wait'], terminal)
     await session.next(FrameType.DATA1, 1)
     await session.next(FrameType.DATA1, 2)
     expect((await call(session, StreamKind.SHUT_DOWN, [[1, u32(60_000)]])).error).toBe(0)

@@ -12,21 +12,21 @@ const FILL = `n=0
 while [ $n -lt 100 ] && dd if=/dev/urandom of=/root/full$n bs=1M count=1 conv=fsync 2>/dev/null; do sha256sum /root/full$n; n=$((n + 1)); done
 echo full after $n`
 
+/** Says how many bytes the site may use; null: as many as ever. */
+async function setQuota({ site }: Pages, tab: Tab, bytes: number | null): Promise<void> {
+  const session = await tab.devTools()
+  await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, ...(bytes !== null && { quotaSize: bytes }) })
+  // The override ends with the session that asked for it.
+  if (bytes === null) await session.detach()
+}
+
 describe.skipIf(noPages !== null)(`the storage of a page${because(noPages)}`, () => {
   const pages = Pages.use()
-
-  /** Says how many bytes the site may use; null: as many as ever. */
-  async function setQuota(tab: Tab, bytes: number | null): Promise<void> {
-    const session = await tab.devTools()
-    await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(pages.site.url).origin, ...(bytes !== null && { quotaSize: bytes }) })
-    // The override ends with the session that asked for it.
-    if (bytes === null) await session.detach()
-  }
 
   it('is full: told as no_space, nothing is lost, and all goes on when there is room again', async () => {
     const tab = await pages.visit()
     // Before the database is opened: for half a minute after, Chromium trusts what it found to be free.
-    await setQuota(tab, 4 * MIB)
+    await setQuota(pages, tab, 4 * MIB)
     await tab.call('open', 'none')
     await tab.call('createDisk', 'disk', 1024)
     const sums = [await tab.call('write', 'disk', 0)]
@@ -41,7 +41,7 @@ describe.skipIf(noPages !== null)(`the storage of a page${because(noPages)}`, ()
     expect(failures).toEqual([expect.objectContaining({ code: 'no_space', remedy: expect.stringMatching(/./) })])
     expect(sums.length).toBeGreaterThan(4)
     await tab.call('snapshot', 'disk', 'full').catch((error: unknown) => expect(error).toMatchObject({ code: 'no_space' }))
-    await setQuota(tab, null)
+    await setQuota(pages, tab, null)
     expect(await tab.call('blocks', 'disk', sums.length)).toEqual(sums)
     expect(await tab.call('findings')).toEqual([])
     sums.push(await tab.call('write', 'disk', sums.length))
@@ -50,30 +50,6 @@ describe.skipIf(noPages !== null)(`the storage of a page${because(noPages)}`, ()
     expect(await tab.call('blocks', 'disk', 1)).toEqual(sums.slice(0, 1))
     await tab.call('restore', 'disk', 'after')
     expect(await tab.call('blocks', 'disk', sums.length)).toEqual(sums)
-    await tab.close()
-  })
-
-  it('is full under a guest that runs: the guest and its snapshot are told, what was flushed is there after a start with room', async () => {
-    const tab = await pages.visit()
-    // The guest's files take most of it.
-    await setQuota(tab, (await tab.call('usedBytes')) + 15 * MIB)
-    await tab.call('open')
-    await tab.call('make', 'guest')
-    await tab.call('snapshot', 'guest', 'before')
-    const said = await tab.call('exec', 'guest', FILL)
-    const sums = said.split('\n').filter((line) => line.includes('/root/full'))
-    expect(sums.length).toBeGreaterThan(0)
-    expect(said).toContain('full after')
-    await expect(tab.call('snapshot', 'guest', 'full')).rejects.toMatchObject({ code: 'no_space' })
-    await setQuota(tab, null)
-    await tab.call('stop', 'guest')
-    await tab.call('start', 'guest')
-    expect((await tab.call('exec', 'guest', `sha256sum ${sums.map((_, n) => `/root/full${n}`).join(' ')}`)).trim().split('\n')).toEqual(sums)
-    await tab.call('exec', 'guest', 'dd if=/dev/urandom of=/root/more bs=1M count=1 conv=fsync')
-    await tab.call('snapshot', 'guest', 'after')
-    await tab.call('stop', 'guest')
-    expect(Object.keys(await tab.call('digests', 'guest'))).toEqual(['after', 'before'])
-    expect((await tab.call('findings')).filter(({ severity }) => severity !== 'leftover')).toEqual([])
     await tab.close()
   })
 
@@ -131,5 +107,34 @@ describe.skipIf(noPages !== null)(`the storage of a page${because(noPages)}`, ()
     expect(await visited()).toEqual([true, 0])
     expect(await visited()).toEqual([false, 1])
     await other.close()
+  })
+})
+
+// In a browser of its own: what Chromium found to be free for the tests before it would hide the quota.
+describe.skipIf(noPages !== null)(`the storage of a page with a guest${because(noPages)}`, () => {
+  const pages = Pages.use()
+
+  it('is full under a guest that runs: the guest and its snapshot are told, what was flushed is there after a start with room', async () => {
+    const tab = await pages.visit()
+    // The guest's files take most of it.
+    await setQuota(pages, tab, (await tab.call('usedBytes')) + 15 * MIB)
+    await tab.call('open')
+    await tab.call('make', 'guest')
+    await tab.call('snapshot', 'guest', 'before')
+    const said = await tab.call('exec', 'guest', FILL)
+    const sums = said.split('\n').filter((line) => line.includes('/root/full'))
+    expect(sums.length).toBeGreaterThan(0)
+    expect(said).toContain('full after')
+    await expect(tab.call('snapshot', 'guest', 'full')).rejects.toMatchObject({ code: 'no_space' })
+    await setQuota(pages, tab, null)
+    await tab.call('stop', 'guest')
+    await tab.call('start', 'guest')
+    expect((await tab.call('exec', 'guest', `sha256sum ${sums.map((_, n) => `/root/full${n}`).join(' ')}`)).trim().split('\n')).toEqual(sums)
+    await tab.call('exec', 'guest', 'dd if=/dev/urandom of=/root/more bs=1M count=1 conv=fsync')
+    await tab.call('snapshot', 'guest', 'after')
+    await tab.call('stop', 'guest')
+    expect(Object.keys(await tab.call('digests', 'guest'))).toEqual(['after', 'before'])
+    expect((await tab.call('findings')).filter(({ severity }) => severity !== 'leftover')).toEqual([])
+    await tab.close()
   })
 })
