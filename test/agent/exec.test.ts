@@ -128,7 +128,7 @@ describe('an exec', () => {
   it('runs on a terminal, which knows its size and hears of a new one', async () => {
     const terminal = [5, Buffer.concat([u16(91), u16(33)])] as const
     // In `wait`: dash loses a signal that comes while it starts a program.
-    const script = 'stty size; trap "stty size; kill $!; exit 3" WINCH; sleep 1000 & echo ready; wait'
+    const script = 'sleep 1000 & trap "stty size; kill $!; exit 3" WINCH; stty size; echo ready; wait'
     test.session.exec(1, ['/bin/sh', '-c', script], [terminal, [6, u32(3)]])
     let seen = ''
     while (!seen.includes('ready')) seen += String((await test.session.next(FrameType.DATA1, 1)).payload)
