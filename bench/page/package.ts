@@ -2,4 +2,4 @@
 
 import * as boxlite from '../../hosts/browser/browser.ts'
 
-Object.assign(globalThis, { boxlite, lite: null, box: null, copy: null, archive: null })
+Object.assign(globalThis, { boxlite, lite: null, box: null, copy: null, archive: null, bytes: null })

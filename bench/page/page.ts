@@ -7,12 +7,13 @@ import { untilPrompt } from './until-prompt.ts'
 const settings = { name: 'bench', image: 'base', memoryMib: 128, diskSizeGb: 1 } as const
 
 class BenchPage implements PageCalls {
+  #lite: BoxLite | null = null
   #box: Box | null = null
   #bare: Worker | null = null
 
   async visit(): Promise<number> {
-    const lite = await BoxLite.open({ assets: new URL('guest/', location.href) })
-    this.#box = (await lite.getOrCreate(settings)).box
+    this.#lite = await BoxLite.open({ assets: new URL('guest/', location.href) })
+    this.#box = (await this.#lite.getOrCreate(settings)).box
     await untilPrompt(this.#box.shell())
     return performance.now()
   }
@@ -46,12 +47,13 @@ class BenchPage implements PageCalls {
     return time(() => this.#tellBare(script))
   }
 
-  async snapshots(count: number): Promise<{ create: number[]; restore: number[] }> {
-    await this.#open.stop()
+  async snapshots(size: '1 MiB' | '1 GiB', count: number): Promise<{ create: number[]; restore: number[] }> {
+    const box = size === '1 GiB' ? this.#open : await this.#lite!.create({ diskSizeGb: 2 ** -10 })
+    await box.stop()
     let taken = 0
-    const create = await times(count, async () => void (await this.#open.snapshot.create(`s${taken++}`)))
+    const create = await times(count, async () => void (await box.snapshot.create(`s${taken++}`)))
     let restored = 0
-    const restore = await times(count, async () => void (await this.#open.snapshot.restore(`s${restored++}`)))
+    const restore = await times(count, async () => void (await box.snapshot.restore(`s${restored++}`)))
     return { create, restore }
   }
 
