@@ -55,6 +55,12 @@ export interface RecoveredBox {
   readonly error: BoxLiteError | null
 }
 
+/** What this platform can do beside running boxes; what boxes can do here stands in `engine.capabilities`. */
+export interface HostCapabilities {
+  /** Files of this machine can be named by their path, to be copied or to be made boxes and images of; and images can be built. */
+  readonly hostFiles: boolean
+}
+
 /** What this process did in the home since it opened it. */
 export interface HomeMetrics {
   readonly boxesCreatedTotal: number
@@ -109,6 +115,11 @@ export class BoxLite {
   /** What the home is called: on Node its directory. */
   get location(): string {
     return this.#home.store.location
+  }
+
+  /** What is not here is refused with `unsupported`. */
+  get capabilities(): HostCapabilities {
+    return { hostFiles: this.#home.host.files !== undefined }
   }
 
   /** Counts since the home was opened; nothing is asked of any guest. */

@@ -265,6 +265,7 @@ describe('the exported names', () => {
       'GuestMetrics',
       'HomeImage',
       'HomeMetrics',
+      'HostCapabilities',
       'ImageInfo',
       'ImageOptions',
       'ImageProgress',

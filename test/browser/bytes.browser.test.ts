@@ -63,6 +63,7 @@ describeWhere(await whyNoGuest(), 'a box in a page', () => {
 
   it('refuses what takes files by path, and machines that outlive their page', async () => {
     expect(lite.engine.capabilities).toMatchObject({ detach: false, maxCpus: 1 })
+    expect(lite.capabilities).toEqual({ hostFiles: false })
     const refused = {
       copyIn: () => box.files.copyIn('/etc/passwd', '/root/passwd'),
       'copyIn of a file: URL': () => box.files.copyIn(new URL('file:///etc/passwd'), '/root/passwd'),

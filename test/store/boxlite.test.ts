@@ -128,6 +128,7 @@ describe('the package on Node', () => {
     await writeFile(path, 'hello')
     const lite = await BoxLite.open({ homeDir: join(directory, 'home') })
     expect(lite.location).toBe(join(directory, 'home'))
+    expect(lite.capabilities).toEqual({ hostFiles: true })
     const box = await lite.create({ name: 'web', disk: { path } })
     expect((await box.info()).disk.virtualSizeBytes).toBe(512)
     await expect(lite.create({ disk: { path: join(directory, 'none') } })).rejects.toSatisfy((error) => isBoxLiteError(error, 'not_found'))
