@@ -20,7 +20,7 @@ export async function openTabHome(options: OpenOptions = {}): Promise<BoxLite> {
   const store = opened[0]!
   stores.set(lite, store)
   store.watchTakers(async (boxId) => void (await (await lite.get(boxId))?.stop()))
-  // No is an answer too, which `storageState` tells; some browsers ask a person, who may take any time.
+  // No is an answer too, which `readStorageState` tells; some browsers ask a person, who may take any time.
   navigator.storage.persist().catch(() => undefined)
   return lite
 }

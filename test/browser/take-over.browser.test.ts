@@ -1,5 +1,5 @@
 // A running box that goes from one tab to another. Both tabs are of one page here, which is all the same to the browser's locks.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { BoxLite, lostHome, readStorageState, takeOver } from '../../hosts/browser/browser.ts'
 import { errorCode } from '../error-code.ts'
 import { guestUrl, whyNoGuest } from './guest-url.ts'
@@ -45,7 +45,11 @@ describe.skipIf(noGuest !== null)(`a running box${noGuest === null ? '' : ` (${n
     expect((await there.fsck()).findings.filter(({ severity }) => severity === 'damage')).toEqual([])
   })
 
-  it('lives in storage of which the page can tell', async () => {
+  it('lives in storage that the browser was asked to keep, and of which the page can tell', async () => {
+    const asked = vi.spyOn(navigator.storage, 'persist')
+    await (await open()).close()
+    expect(asked).toHaveBeenCalledTimes(1)
+    asked.mockRestore()
     expect(await readStorageState()).toEqual({ isPersistent: expect.any(Boolean), usedBytes: expect.any(Number), quotaBytes: expect.any(Number) })
     expect(lostHome(here)).toBeNull()
   })

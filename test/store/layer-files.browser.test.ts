@@ -78,6 +78,22 @@ function difference(a: Uint8Array, b: Uint8Array): string | null {
   return null
 }
 
+/** The transactions that `work` begins. */
+async function transactionsOf(work: () => Promise<void>): Promise<IDBTransaction[]> {
+  const { transaction } = IDBDatabase.prototype
+  const begun: IDBTransaction[] = []
+  IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...given: Parameters<typeof transaction>) {
+    begun.push(transaction.apply(this, given))
+    return begun.at(-1)!
+  }
+  try {
+    await work()
+  } finally {
+    IDBDatabase.prototype.transaction = transaction
+  }
+  return begun
+}
+
 let homes = 0
 
 describe('a file of a layer in a database', () => {
@@ -208,19 +224,28 @@ describe('a file of a layer in a database', () => {
     await createImage(file, { sizeBytes: 2 ** 30 })
     await file.sync()
     const disk = await Disk.open([{ name: layer, format: 'qcow2', file }], { writable: true })
-    const { transaction } = IDBDatabase.prototype
-    let writes = 0
-    IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...given: Parameters<typeof transaction>) {
-      if (given[1] === 'readwrite') writes++
-      return transaction.apply(this, given)
-    }
-    try {
+    const begun = await transactionsOf(async () => {
       for (let i = 0; i < 8; i++) await disk.write(i * 2 ** 26, pattern(i, 4096))
       await disk.flush()
-    } finally {
-      IDBDatabase.prototype.transaction = transaction
-    }
-    expect(writes).toBe(1)
+    })
+    expect(begun.filter(({ mode }) => mode === 'readwrite').map(({ durability }) => durability)).toEqual(['strict'])
+  })
+
+  it('is read ahead by whoever reads on, so that not every page is a transaction', async () => {
+    const PAGES = 31
+    const files = await open()
+    const file = await files.create(layer, [])
+    // So few in a block that each is a value of its own.
+    for (const block of [0, 1, 2]) await file.write(pattern(block + 1, PAGES * PAGE_BYTES), block * BLOCK_BYTES)
+    await file.sync()
+    expect((await kept()).chunks.length).toBe(3 * PAGES)
+    await file.close()
+    const reader = await files.open(layer, 'read', [])
+    const begun = await transactionsOf(async () => {
+      for (let at = 0; at < 2 * BLOCK_BYTES + PAGES * PAGE_BYTES; at += PAGE_BYTES) await reader.read(new Uint8Array(PAGE_BYTES), at)
+    })
+    // What there is, the first page, the rest of its block, and the other two.
+    expect(begun.length).toBeLessThanOrEqual(5)
   })
 
   it('is read as another tab has left it, also where something was still being read ahead when it was closed', async () => {
