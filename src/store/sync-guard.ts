@@ -26,7 +26,7 @@ export class SyncGuard {
         throw error
       }
     }
-    const { punchHole, readv } = file
+    const { order, punchHole, readv } = file
     return {
       read: (target, offset) => file.read(target, offset),
       write: (source, offset) => file.write(source, offset),
@@ -34,6 +34,7 @@ export class SyncGuard {
       size: () => file.size(),
       sync,
       close: () => file.close(),
+      ...(order && { order: () => order.call(file) }),
       ...(readv && { readv: (targets: readonly Uint8Array[], offset: number) => readv.call(file, targets, offset) }),
       ...(punchHole && { punchHole: (offset: number, length: number) => punchHole.call(file, offset, length) }),
     }

@@ -10,6 +10,7 @@ import { TabLocks } from '../../hosts/browser/store/tab-locks.ts'
 import { createImage } from '../../src/disk/create.ts'
 import { Disk } from '../../src/disk/disk.ts'
 import type { LayerFile } from '../../src/host.ts'
+import { SyncGuard } from '../../src/store/sync-guard.ts'
 import { count } from '../counts.ts'
 
 const layer = `${'1'.repeat(32)}.qcow2`
@@ -223,7 +224,8 @@ describe('a file of a layer in a database', () => {
     const file = await files.create(layer, [])
     await createImage(file, { sizeBytes: 2 ** 30 })
     await file.sync()
-    const disk = await Disk.open([{ name: layer, format: 'qcow2', file }], { writable: true })
+    // As the thread of a machine has it.
+    const disk = await Disk.open([{ name: layer, format: 'qcow2', file: new SyncGuard().watch(layer, file) }], { writable: true })
     const begun = await transactionsOf(async () => {
       for (let i = 0; i < 8; i++) await disk.write(i * 2 ** 26, pattern(i, 4096))
       await disk.flush()
