@@ -5,6 +5,7 @@ import { BoxLite, type Box, type BoxDisk } from '../../hosts/browser/index.ts'
 import type { BrowserStore } from '../../hosts/browser/store/browser-store.ts'
 import { openBrowserStore } from '../../hosts/browser/store/open-browser-store.ts'
 import { errorCode } from '../error-code.ts'
+import { noteUnhandledRejections } from '../unhandled-rejections.ts'
 import { refuses } from './refuses.ts'
 
 const box = 'b'.repeat(32)
@@ -12,20 +13,28 @@ const layer = `${'1'.repeat(32)}.qcow2`
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const { transaction } = IDBDatabase.prototype
 
-/** Has `meet` see every transaction that writes, with the connection it is on, from now on. */
-function meetWrites(meet: (started: IDBTransaction, connection: IDBDatabase) => void): void {
+/** Has `meet` see every transaction, with the connection it is on, from now on. */
+function meetAll(meet: (started: IDBTransaction, connection: IDBDatabase) => void): void {
   IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...given: Parameters<typeof transaction>) {
     const started = transaction.apply(this, given)
-    if (started.mode === 'readwrite') meet(started, this)
+    meet(started, this)
     return started
   }
 }
+
+/** The same of those that write. */
+function meetWrites(meet: (started: IDBTransaction, connection: IDBDatabase) => void): void {
+  meetAll((started, connection) => started.mode === 'readwrite' && meet(started, connection))
+}
+
+const abortAtAnswer = (started: IDBTransaction): void =>
+  started.addEventListener('success', () => started.abort(), { capture: true, once: true })
 
 /** Has the `n`th transaction that writes, from now on, come to nothing at its first answer. `count` is how many there were. */
 function failWrite(n: number): { count: number } {
   const writes = { count: 0 }
   meetWrites((started) => {
-    if (++writes.count === n) started.addEventListener('success', () => started.abort(), { capture: true, once: true })
+    if (++writes.count === n) abortAtAnswer(started)
   })
   return writes
 }
@@ -72,6 +81,21 @@ describe('a store whose database fails', () => {
     expect(await contentOf()).toBe('after!')
     await file.close()
     expect(await contentOf()).toBe('before')
+  })
+
+  it('tells whoever reads that it failed, and nobody else: what nobody handles would end the machine of a box', async () => {
+    const file = await store.openLayer(layer, 'read')
+    const unhandled = noteUnhandledRejections()
+    meetAll(abortAtAnswer)
+    await refuses(file.read(new Uint8Array(6), 0), 'io', /Cannot read the layer/)
+    heal()
+    const target = new Uint8Array(6)
+    await file.read(target, 0)
+    await file.close()
+    expect(target).toEqual(bytes('before'))
+    // The browser tells of those that were left in the same turn, before it starts another one.
+    await new Promise((resolve) => setTimeout(resolve))
+    expect(unhandled()).toEqual([])
   })
 
   it('works again after a failed record, with the old one', async () => {

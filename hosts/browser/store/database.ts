@@ -4,6 +4,7 @@
 import { openDB } from 'idb'
 import { BoxLiteError } from '../../../src/error.ts'
 import { databaseError, takenOver } from './database-error.ts'
+import { heard } from './heard.ts'
 import { DATABASE_VERSION, makeTables, type Connection, type HomeFormat, type Reading, type Table, type Writing } from './schema.ts'
 
 /** A lock of a box as its owner got it: whoever takes the lock after has a higher epoch, and then this one's writes are refused. */
@@ -58,7 +59,7 @@ export class Database {
   async read<T>(action: string, tables: Table[], work: (transaction: Reading) => Promise<T>): Promise<T> {
     const connection = await this.#connect()
     try {
-      return await work(connection.transaction(tables, 'readonly'))
+      return await work(heard(connection.transaction(tables, 'readonly')))
     } catch (error) {
       throw databaseError(error, action)
     }
@@ -118,7 +119,10 @@ export class Database {
     try {
       const connection = await this.#inTime(
         openDB(this.name, DATABASE_VERSION, {
-          upgrade: makeTables,
+          upgrade: (made, _from, _to, transaction) => {
+            heard(transaction)
+            makeTables(made)
+          },
           blocking: () => {
             this.#isUnwanted = true
             this.#giveWay()
@@ -153,7 +157,9 @@ export class Database {
 
   /** After a break, or in a worker: whether this is the database that is meant. */
   async #checkHome(connection: Connection): Promise<void> {
-    if (this.#homeId === null || (await connection.get('home', 'home'))?.id === this.#homeId) return
+    if (this.#homeId === null) return
+    const home = await heard(connection.transaction(['home'], 'readonly')).objectStore('home').get('home')
+    if (home?.id === this.#homeId) return
     connection.close()
     throw new BoxLiteError('not_found', `The database '${this.name}' was deleted while it was in use, and its boxes with it`, {
       remedy: 'Open the home again to begin with an empty one, and import the boxes that were exported.',

@@ -2,6 +2,7 @@
 
 import { openDB, type DBSchema } from 'idb'
 import { databaseError } from './database-error.ts'
+import { heard } from './heard.ts'
 import type { HomeFormat } from './schema.ts'
 
 interface KnownHomes extends DBSchema {
@@ -12,10 +13,13 @@ interface KnownHomes extends DBSchema {
 export async function noteHome(database: string, home: HomeFormat): Promise<HomeFormat | null> {
   try {
     const homes = await openDB<KnownHomes>('boxlite-homes', 1, {
-      upgrade: (made) => void made.createObjectStore('homes'),
+      upgrade: (made, _from, _to, transaction) => {
+        heard(transaction)
+        made.createObjectStore('homes')
+      },
     })
     try {
-      const transaction = homes.transaction('homes', 'readwrite', { durability: 'strict' })
+      const transaction = heard(homes.transaction('homes', 'readwrite', { durability: 'strict' }))
       const known = (await transaction.store.get(database)) ?? null
       if (home.id !== known?.id) await transaction.store.put(home, database)
       await transaction.done
