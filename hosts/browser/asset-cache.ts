@@ -17,10 +17,6 @@ export function keepFile(sha256: string, file: Blob): Promise<void> {
   return within('keep', (cache) => cache.put(BY_DIGEST + sha256, new Response(file)))
 }
 
-export async function forgetFile(sha256: string): Promise<void> {
-  await within('forget', (cache) => cache.delete(BY_DIGEST + sha256))
-}
-
 /** The guest.json that came from this URL the last time. */
 export function keptManifest(url: string): Promise<string | null> {
   return within('look up', async (cache) => (await cache.match(url))?.text() ?? null)

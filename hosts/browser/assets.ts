@@ -1,13 +1,13 @@
 // The guest's files, from the URL that they are served from. Each is fetched once, compared with its digest, and kept; guest.json
 // alone is asked for again at each visit, and what was kept of it serves where there is no network.
 
-import { aborted } from '../../src/aborted.ts'
 import { byteSource, chunksOf } from '../../src/byte-source.ts'
 import { callListener } from '../../src/call-listener.ts'
 import { BoxLiteError, isBoxLiteError } from '../../src/error.ts'
 import { type GuestFile, type GuestManifest, parseGuestManifest } from '../../src/guest-manifest.ts'
 import type { AssetProgress } from '../../src/progress.ts'
-import { forgetFile, keepFile, keepManifest, keptFile, keptManifest } from './asset-cache.ts'
+import { SharedWork } from '../../src/shared-work.ts'
+import { keepFile, keepManifest, keptFile, keptManifest } from './asset-cache.ts'
 
 const MANIFEST = 'guest.json'
 const SERVE = 'Serve the files of the package boxlite-guest-386 unchanged in one folder, and name its URL in BoxLite.open({ assets }).'
@@ -18,11 +18,11 @@ export class Assets {
   readonly location: string
   readonly #listeners = new Set<(progress: AssetProgress) => void>()
   #manifest: Promise<GuestManifest> | null = null
-  /** Those that were read or are being read, by digest. */
-  readonly #files = new Map<string, Promise<Blob>>()
+  /** Those that were read, by digest. */
+  readonly #files = new Map<string, Blob>()
+  readonly #coming = new SharedWork<Blob, never>()
   #doneBytes = 0
   #totalBytes = 0
-  #downloads = new AbortController()
 
   /** A string is resolved as a link of the page would be. `invalid_argument` for one that is no URL. */
   constructor(folder: URL | string) {
@@ -49,28 +49,24 @@ export class Assets {
 
   /**
    * The bytes of a file, which are those that its digest was made of. `io` where the network fails, `corrupt` where the server has
-   * something else, `no_space` where it cannot be kept; whoever asks again after that has it tried again.
+   * something else, `no_space` where it cannot be kept; whoever asks again after that has it tried again. `signal` ends the wait of this
+   * caller with `aborted`, and the download where nobody else waits for it.
    */
-  read(file: GuestFile): Promise<Blob> {
-    const reading = this.#files.get(file.sha256) ?? this.#keptOrFetched(file)
-    this.#files.set(file.sha256, reading)
-    reading.catch(() => this.#files.delete(file.sha256))
-    return reading
+  async read(file: GuestFile, signal?: AbortSignal): Promise<Blob> {
+    const { sha256 } = file
+    const here = this.#files.get(sha256)
+    if (here !== undefined) return here
+    const read = await this.#coming.join(sha256, { signal }, (whole) => this.#keptOrFetched(file, whole.signal))
+    this.#files.set(sha256, read)
+    return read
   }
 
-  /** Ends what is coming from the network with `aborted`; whatever is asked for after that comes all the same. */
-  stop(): void {
-    this.#downloads.abort()
-    this.#downloads = new AbortController()
-  }
-
-  #keptOrFetched(file: GuestFile): Promise<Blob> {
+  #keptOrFetched(file: GuestFile, signal: AbortSignal): Promise<Blob> {
     // One tab fetches it, the others find it.
-    return navigator.locks.request(`boxlite:asset:${file.sha256}`, async () => {
-      const kept = await keptFile(file.sha256)
-      if (kept !== null && (await digestOf(kept)) === file.sha256) return kept
-      if (kept !== null) await forgetFile(file.sha256)
-      const fetched = await this.#fetch(file)
+    return navigator.locks.request(`boxlite:asset:${file.sha256}`, { signal }, async () => {
+      const kept = await intact(file)
+      if (kept !== null) return kept
+      const fetched = await this.#fetch(file, signal)
       await keepFile(file.sha256, fetched)
       return fetched
     })
@@ -89,7 +85,8 @@ export class Assets {
       if (kept === null) throw error
       return parseManifest(url, kept)
     }
-    await keepManifest(url, text)
+    // Most visits find what was kept, and write nothing: they need no room.
+    if ((await keptManifest(url)) !== text) await keepManifest(url, text)
     return manifest
   }
 
@@ -106,13 +103,13 @@ export class Assets {
     throw noGuest(`the server answered ${response.status}`)
   }
 
-  async #fetch({ file, bytes, sha256 }: GuestFile): Promise<Blob> {
+  async #fetch({ file, bytes, sha256 }: GuestFile, signal: AbortSignal): Promise<Blob> {
     const url = this.location + file
     this.#totalBytes += bytes
     let doneBytes = 0
     try {
       const parts: BlobPart[] = []
-      for await (const part of pieces(url, this.#downloads.signal)) {
+      for await (const part of pieces(url, signal)) {
         parts.push(part as Uint8Array<ArrayBuffer>)
         doneBytes += part.length
         if (doneBytes > bytes) throw wrong(url, `has more than ${bytes} bytes`)
@@ -144,7 +141,18 @@ async function* pieces(url: string, signal: AbortSignal): AsyncGenerator<Uint8Ar
     yield* chunksOf(byteSource(response.body ?? new Uint8Array(0)))
   } catch (error) {
     if (isBoxLiteError(error)) throw error
-    throw signal.aborted ? aborted(signal, 'The download') : failed(url, String(error), error)
+    throw failed(url, String(error), error)
+  }
+}
+
+/** A file as it was kept; null: it was not, or what is there is not it any more, and it has to come again. */
+async function intact({ sha256 }: GuestFile): Promise<Blob | null> {
+  try {
+    const kept = await keptFile(sha256)
+    return kept !== null && (await digestOf(kept)) === sha256 ? kept : null
+  } catch {
+    // It cannot be read. Where it cannot be kept either, that is told.
+    return null
   }
 }
 

@@ -46,9 +46,12 @@ export class V86Engine implements Engine {
     this.#host = host
   }
 
-  probe(): Promise<EngineStatus> {
+  /** What works is remembered. What does not is tried again: a page's files may have been on their way. */
+  async probe(): Promise<EngineStatus> {
     this.#status ??= this.#probe()
-    return this.#status
+    const status = await this.#status
+    if (status.accelerator === null) this.#status = null
+    return status
   }
 
   async prepare(spec: MachineSpec): Promise<PreparedMachine> {

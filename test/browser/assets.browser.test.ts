@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Assets } from '../../hosts/browser/assets.ts'
 import { findBrowserGuest } from '../../hosts/browser/browser-guest.ts'
+import { browserV86Host } from '../../hosts/browser/v86/engine.ts'
+import { V86Engine } from '../../hosts/v86/engine.ts'
 import type { AssetProgress } from '../../src/progress.ts'
 import { refuses } from '../store/refuses.ts'
 import { guestUrl, whyNoGuest } from './guest-url.ts'
@@ -10,6 +12,7 @@ const noGuest = await whyNoGuest()
 
 describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` (${noGuest})`}`, () => {
   const fetched: string[] = []
+  const signals: (AbortSignal | null | undefined)[] = []
   let isOnline = true
 
   beforeEach(async () => {
@@ -18,6 +21,7 @@ describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` 
     vi.spyOn(globalThis, 'fetch').mockImplementation(async (...request) => {
       if (!isOnline) throw new TypeError('Failed to fetch')
       fetched.push(new URL(String(request[0])).pathname)
+      signals.push(request[1]?.signal)
       return fetch(...request)
     })
   })
@@ -65,19 +69,44 @@ describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` 
     expect(whole.size).toBe(firmware.bytes)
   })
 
-  it('stop coming when nobody waits for them any more, and come to whoever asks after that', async () => {
+  it('stop coming when nobody waits for them any more, and for nobody who still does', async () => {
     const assets = new Assets(guestUrl())
     const { kernel } = await assets.manifest()
-    assets.listen(() => assets.stop())
-    await refuses(assets.read(kernel), 'aborted', /download/)
     const told: AssetProgress[] = []
-    const again = new Assets(guestUrl())
-    again.listen((progress) => told.push(progress))
     const calling = new AbortController()
-    again.listen(() => calling.abort())
-    await expect(findBrowserGuest(again, { signal: calling.signal })).rejects.toMatchObject({ code: 'aborted' })
-    expect((await again.read(kernel)).size).toBe(kernel.bytes)
-    expect(told.at(-1)).toMatchObject({ doneBytes: kernel.bytes, totalBytes: kernel.bytes })
+    assets.listen((progress) => {
+      told.push(progress)
+      calling.abort()
+    })
+    const other = assets.read(kernel)
+    await expect(findBrowserGuest(assets, { signal: calling.signal })).rejects.toMatchObject({ code: 'aborted' })
+    expect((await other).size).toBe(kernel.bytes)
+    expect(told.at(-1)).toMatchObject({ file: kernel.file, doneBytes: kernel.bytes })
+
+    await caches.delete('boxlite-assets')
+    const alone = new Assets(guestUrl())
+    const leaving = new AbortController()
+    alone.listen(() => leaving.abort())
+    await refuses(alone.read(kernel, leaving.signal), 'aborted', /aborted/)
+    expect(signals.at(-1)!.aborted).toBe(true)
+    expect((await alone.read(kernel)).size).toBe(kernel.bytes)
+  })
+
+  it('are not there at first, and the emulator works as soon as they are', async () => {
+    const engine = new V86Engine(browserV86Host(new Assets(guestUrl())))
+    isOnline = false
+    const { accelerator, refused } = await engine.probe()
+    expect([accelerator, refused[0]!.reason]).toEqual([null, expect.stringContaining('There is no guest')])
+    isOnline = true
+    expect((await engine.probe()).accelerator).toBe('jit')
+  })
+
+  it('need no room at a visit that finds them kept', async () => {
+    await new Assets(guestUrl()).manifest()
+    vi.spyOn(Cache.prototype, 'put').mockRejectedValue(new DOMException('full', 'QuotaExceededError'))
+    const assets = new Assets(guestUrl())
+    const { kernel } = await assets.manifest()
+    await refuses(assets.read(kernel), 'no_space', /keep the guest's files/)
   })
 
   it('that rotted in the cache come again', async () => {
@@ -89,6 +118,11 @@ describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` 
     await cache.put(key, new Response(new Uint8Array(firmware.bytes)))
     expect((await new Assets(guestUrl()).read(firmware)).size).toBe(firmware.bytes)
     expect(fetched.filter((path) => path.endsWith(firmware.file))).toHaveLength(2)
+    // Nor is one that cannot be read.
+    const rotten = new ReadableStream({ pull: (controller) => controller.error(new TypeError('unreadable')) })
+    vi.spyOn(Cache.prototype, 'match').mockResolvedValueOnce(new Response(rotten))
+    expect((await new Assets(guestUrl()).read(firmware)).size).toBe(firmware.bytes)
+    expect(fetched.filter((path) => path.endsWith(firmware.file))).toHaveLength(3)
   })
 
   it('that no guest.json names any more are forgotten', async () => {
@@ -97,6 +131,7 @@ describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` 
     await assets.read(firmware)
     const cache = await caches.open('boxlite-assets')
     await cache.put(`https://assets.invalid/sha256/${'0'.repeat(64)}`, new Response('an older kernel'))
+    await cache.put(new URL('guest.json', guestUrl()), new Response('an older guest.json'))
     await new Assets(guestUrl()).manifest()
     expect((await cache.keys()).map(({ url }) => url.slice(-8)).sort()).toEqual(['est.json', firmware.sha256.slice(-8)].sort())
   })
