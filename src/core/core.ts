@@ -5,39 +5,14 @@ import type { DiskExports } from '../disk/exports.ts'
 import { BoxLiteError } from '../error.ts'
 import type { LegacyExports } from '../legacy/abi.ts'
 import type { OperationExports } from '../operation/exports.ts'
-import { coreWasmBase64 } from './core.wasm.ts'
+import { coreModule } from './core-module.ts'
 
 /** What core.wasm exports. Offsets and sizes of files travel as f64: exact up to 2^53. */
 export interface CoreExports extends DiskExports, LegacyExports, OperationExports, Sha256Exports {
-  readonly memory: WebAssembly.Memory
+  readonly memory: { readonly buffer: ArrayBuffer }
   reset(): void
   exchange(bytes: number): number
   nameVerdict(lengthBytes: number): number
-}
-
-let compiled: Promise<WebAssembly.Module> | undefined
-
-/** The compiled core; compiled once. `unsupported` where the platform compiles no WebAssembly. */
-export function coreModule(): Promise<WebAssembly.Module> {
-  compiled ??= compileWasm(decodeBase64(coreWasmBase64))
-  return compiled
-}
-
-/** Compiles a module of this package; `unsupported` where the platform lets nobody do that. */
-export async function compileWasm(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
-  try {
-    return await WebAssembly.compile(bytes)
-  } catch (cause) {
-    throw new BoxLiteError('unsupported', 'WebAssembly cannot be compiled here', {
-      remedy: "In a page, allow it in the Content-Security-Policy: script-src 'wasm-unsafe-eval'.",
-      cause,
-    })
-  }
-}
-
-/** Takes a module that was compiled elsewhere, in place of the one of this program: a worker is given the one of its page. */
-export function useCore(module: Promise<WebAssembly.Module>): void {
-  compiled = module
 }
 
 /** One instance of the core, with a memory of its own. */
@@ -73,11 +48,4 @@ export class Core {
     if (at === 0) throw new BoxLiteError('limit', `${byteLength} bytes are more than one task of the core may take`)
     return at
   }
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text)
-  const bytes = new Uint8Array(binary.length)
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
-  return bytes
 }

@@ -42,7 +42,9 @@ async function compile(modules: ReadonlyMap<string, string>): Promise<string> {
     symlinkSync(target, join(folder, 'node_modules', name))
   }
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  const compilerOptions = { strict: true, target: 'ES2023', module: 'nodenext', types: ['node'], noEmit: true, skipLibCheck: true }
+  // Without the types of pages, and with a close look at the package's own.
+  const platform = { target: 'ES2023', lib: ['ES2023'], types: ['node'], module: 'nodenext' }
+  const compilerOptions = { ...platform, strict: true, noEmit: true, skipLibCheck: false }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
   for (const [place, code] of modules) writeFileSync(join(folder, `${place.replace(/\W/g, '-')}.ts`), moduleOf(code))
   return new Promise((resolve) => execFile(join(root, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: folder }, (_error, out) => resolve(out)))

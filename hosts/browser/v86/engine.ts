@@ -1,6 +1,6 @@
 // The v86 engine in a page: each machine in a worker of the page, alive as long as its latch, a Web Lock, is taken.
 
-import { compileWasm } from '../../../src/core/core.ts'
+import { compileWasm } from '../../../src/core/core-module.ts'
 import { BoxLiteError } from '../../../src/error.ts'
 import type { Store } from '../../../src/host.ts'
 import { V86_VERSION } from '../../v86/emulator-version.ts'

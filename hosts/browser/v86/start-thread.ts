@@ -3,7 +3,7 @@
 // Its program is a string of this very module and its URL a blob: no bundler has to know of it, and it is found wherever the
 // page's own scripts come from. The core's module is posted to it: the page has compiled it already.
 
-import { coreModule } from '../../../src/core/core.ts'
+import { coreModule } from '../../../src/core/core-module.ts'
 import type { MachineThread } from '../../v86/host.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { threadProgram } from './thread.bundle.ts'

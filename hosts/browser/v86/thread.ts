@@ -1,6 +1,6 @@
 // The program of a machine's worker, which lives and dies with its page. scripts/bundle-thread.mjs makes one file of it.
 
-import { useCore } from '../../../src/core/core.ts'
+import { useCore } from '../../../src/core/core-module.ts'
 import { portableCodec } from '../../../src/disk/codec.ts'
 import { MachineServer } from '../../v86/serve-machine.ts'
 import { openPlace } from '../store/open-place.ts'
