@@ -8,7 +8,7 @@ import { refuses } from './refuses.ts'
 
 const box = 'b'.repeat(32)
 
-const ended = (request: IDBOpenDBRequest): Promise<unknown> =>
+const ended = (request: IDBRequest): Promise<unknown> =>
   new Promise((resolve, reject) => {
     request.addEventListener('success', () => resolve(request.result))
     request.addEventListener('error', () => reject(request.error!))
@@ -85,6 +85,21 @@ describe('the database of a home', () => {
     await opened[0]!.commitRecord('boxes', box, new Uint8Array(1), null, [])
     expect(await opened[4]!.list('boxes')).toEqual([`${box}.json`])
     expect(opened.map(({ lost }) => lost)).toEqual([null, null, null, null, null])
+  })
+
+  it('forgets who had a box that is no more, and nobody who has one', async () => {
+    const [gone, made] = ['c'.repeat(32), 'd'.repeat(32)]
+    const store = await open()
+    const locks = await Promise.all([box, gone, made].map((id) => store.lock({ kind: 'box', id })))
+    await store.commitRecord('boxes', box, new Uint8Array(1), null, [locks[0]!])
+    for (const held of [locks[0]!, locks[1]!]) await held.release()
+    // A second visit, beside the first one, which makes a box just now.
+    await (await open()).close()
+    const database = (await ended(indexedDB.open(`boxlite:${home}`))) as IDBDatabase
+    const owners = await ended(database.transaction('owners').objectStore('owners').getAllKeys())
+    database.close()
+    expect(owners).toEqual([box, made])
+    await store.commitRecord('boxes', made, new Uint8Array(1), null, [locks[2]!])
   })
 
   it('stands in storage that the browser tells of', async () => {

@@ -16,7 +16,7 @@ export class BrowserStore implements Store {
   readonly #database: Database
   readonly #locks: TabLocks
   readonly #files: LayerFiles
-  readonly #sweeping: Promise<void>
+  readonly #sweeping: Promise<unknown>
 
   /** When the home was made that had this name before and was deleted since the last visit; null: none was. */
   readonly lost: Date | null
@@ -29,7 +29,7 @@ export class BrowserStore implements Store {
     this.#locks = new TabLocks(database)
     this.#files = new LayerFiles(database, this.#locks)
     // What cannot be removed now is in nobody's way; the next one who opens the home tries again.
-    this.#sweeping = this.#files.sweep().catch(() => undefined)
+    this.#sweeping = Promise.allSettled([this.#files.sweep(), this.#locks.sweep()])
   }
 
   lock(scope: LockScope): Promise<Held | null> {

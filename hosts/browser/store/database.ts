@@ -7,10 +7,11 @@ import { databaseError, takenOver } from './database-error.ts'
 import { heard } from './heard.ts'
 import { DATABASE_VERSION, makeTables, type Connection, type HomeFormat, type Reading, type Table, type Writing } from './schema.ts'
 
-/** A lock of a box as its owner got it: whoever takes the lock after has a higher epoch, and then this one's writes are refused. */
+/** A lock of a box as its owner got it: whoever takes the lock after has another epoch, and then this one's writes are refused. */
 export interface Fence {
   readonly boxId: string
-  readonly epoch: number
+  /** Random; null where there was no room to write one, and that of the owner before was deleted. */
+  readonly epoch: string | null
 }
 
 /** How long an open waits for tabs that hold the database back. */
@@ -196,7 +197,7 @@ async function commit<T>(transaction: Writing, work: () => Promise<T>): Promise<
 
 async function checkFences(transaction: Writing, fences: readonly Fence[]): Promise<void> {
   for (const { boxId, epoch } of fences) {
-    if ((await transaction.objectStore('owners').get(boxId)) !== epoch) throw takenOver(boxId)
+    if (((await transaction.objectStore('owners').get(boxId)) ?? null) !== epoch) throw takenOver(boxId)
   }
 }
 

@@ -63,7 +63,7 @@ export class LayerFiles {
 
   async open(name: string, mode: 'read' | 'write', fences: readonly Fence[]): Promise<LayerFile> {
     for (;;) {
-      const found = await this.#find(name)
+      const found = (await this.#lookUp(name)) ?? absent(name)
       let open = this.#open.get(found.file)
       if (open !== undefined && open.closing !== null) await open.closing
       else {
@@ -114,15 +114,16 @@ export class LayerFiles {
     if (replaced !== undefined) await this.#sweep(replaced).catch(() => undefined)
   }
 
+  /** Takes no room, of which there may be none, unless someone has the layer open. */
   async remove(name: string): Promise<void> {
-    const removed = await this.#database.write(`remove the layer ${name}`, ['layers'], [], async (transaction) => {
-      const layers = transaction.objectStore('layers')
-      const found = await findLayer(layers, name)
-      if (found !== null) await markGone(layers, found)
-      return found?.file
-    })
     this.#numbers.delete(name)
-    if (removed !== undefined) await this.#sweep(removed)
+    const found = await this.#lookUp(name)
+    if (found === null || (await this.#sweep(found.file))) return
+    await this.#database.write(`remove the layer ${name}`, ['layers'], [], async (transaction) => {
+      const layers = transaction.objectStore('layers')
+      const now = await findLayer(layers, name)
+      if (now !== null) await markGone(layers, now)
+    })
   }
 
   /** Removes what tabs that have ended since had open. */
@@ -140,9 +141,8 @@ export class LayerFiles {
     this.#isClosed = true
   }
 
-  async #find(name: string): Promise<FoundLayer> {
-    const found = await this.#database.read(`open the layer ${name}`, ['layers'], (transaction) => findLayer(transaction.objectStore('layers'), name))
-    return found ?? absent(name)
+  #lookUp(name: string): Promise<FoundLayer | null> {
+    return this.#database.read(`look up the layer ${name}`, ['layers'], (transaction) => findLayer(transaction.objectStore('layers'), name))
   }
 
   #row(file: number): Promise<LayerRow | undefined> {
@@ -188,16 +188,17 @@ export class LayerFiles {
     }
   }
 
-  /** Removes a file that has lost its name, unless someone has it open: who opens the home next does it then. */
-  async #sweep(file: number): Promise<void> {
+  /** Removes a file, its row last; false where someone has it open. Of one that has lost its name, who opens the home next does it then. */
+  async #sweep(file: number): Promise<boolean> {
     const lock = await this.#locks.request(`file:${file}`, { ifAvailable: true })
-    if (lock === null) return
+    if (lock === null) return false
     try {
       const row = await this.#row(file)
       for (let block = Math.max(1, Math.ceil((row?.lengthBytes ?? 0) / BLOCK_BYTES)); block > 0; block -= REMOVED_BLOCKS) {
-        if (this.#isClosed) return
+        if (this.#isClosed) break
         await this.#removeFrom(file, Math.max(0, block - REMOVED_BLOCKS))
       }
+      return true
     } finally {
       await lock.release()
     }

@@ -39,8 +39,8 @@ export interface HomeSchema extends DBSchema {
   /** Shorter than the place it is for: the rest is zeros. */
   chunks: { key: ChunkKey; value: Uint8Array }
   states: { key: string; value: Uint8Array }
-  /** How often the box's lock was taken. */
-  owners: { key: string; value: number }
+  /** The epoch of whoever took the box's lock last. */
+  owners: { key: string; value: string }
 }
 
 export type Table = StoreNames<HomeSchema>

@@ -1,13 +1,18 @@
 // The store's locks: Web Locks, which the browser frees when a tab or worker ends.
 //
-// Whoever takes a box's lock writes a higher epoch for it, and every transaction for the box asks for the epoch its owner
+// Whoever takes a box's lock writes a new epoch for it, and every transaction for the box asks for the epoch its owner
 // got. So an owner whose lock was stolen, or who wakes up after it was let go, changes nothing any more.
 
-import { BoxLiteError } from '../../../src/error.ts'
+import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
 import type { Held, LockScope } from '../../../src/host.ts'
 import type { LockService } from '../../../src/store/lock-service.ts'
+import { randomHex } from '../random-hex.ts'
 import type { Database, Fence } from './database.ts'
+import type { WritableTable } from './schema.ts'
 import { WebLock } from './web-lock.ts'
+
+/** Most epochs that one visit forgets. */
+const FORGOTTEN = 256
 
 export class TabLocks implements LockService {
   readonly #database: Database
@@ -60,7 +65,7 @@ export class TabLocks implements LockService {
     const lock = await this.request(`box:${boxId}`, options)
     if (lock === null) return null
     try {
-      lock.fence = { boxId, epoch: await this.#nextEpoch(boxId) }
+      lock.fence = { boxId, epoch: await this.#newEpoch(boxId) }
       return lock
     } catch (error) {
       await lock.release()
@@ -73,13 +78,39 @@ export class TabLocks implements LockService {
     await Promise.all(Array.from(this.#held, (lock) => lock.release()))
   }
 
-  #nextEpoch(boxId: string): Promise<number> {
-    return this.#database.write(`lock the box ${boxId}`, ['owners'], [], async (transaction) => {
-      const owners = transaction.objectStore('owners')
-      const epoch = ((await owners.get(boxId)) ?? 0) + 1
-      await owners.put(epoch, boxId)
-      return epoch
+  /** Forgets the epochs of boxes that are no more. */
+  async sweep(): Promise<void> {
+    const left = await this.#database.read('list owners', ['owners', 'boxes'], async (transaction) => {
+      const [owned, boxes] = await Promise.all([transaction.objectStore('owners').getAllKeys(), transaction.objectStore('boxes').getAllKeys()])
+      const there = new Set(boxes)
+      return owned.filter((boxId) => !there.has(boxId)).slice(0, FORGOTTEN)
     })
+    if (left.length === 0) return
+    // Whose lock can be had has no owner, nor one who makes it just now.
+    const locks = await Promise.all(left.map((boxId) => this.request(`box:${boxId}`, { ifAvailable: true })))
+    try {
+      await this.#database.write('forget owners', ['owners'], [], async (transaction) => {
+        const owners = transaction.objectStore('owners')
+        await Promise.all(left.map((boxId, i) => locks[i] !== null && owners.delete(boxId)))
+      })
+    } finally {
+      await Promise.all(locks.map((lock) => lock?.release()))
+    }
+  }
+
+  /** Notes a new owner of a box. Without room for that the one before is forgotten at least: a box can be removed where nothing can be written. */
+  async #newEpoch(boxId: string): Promise<string | null> {
+    const epoch = randomHex(16)
+    const lock = (work: (owners: WritableTable<'owners'>) => Promise<unknown>): Promise<unknown> =>
+      this.#database.write(`lock the box ${boxId}`, ['owners'], [], (transaction) => work(transaction.objectStore('owners')))
+    try {
+      await lock((owners) => owners.put(epoch, boxId))
+      return epoch
+    } catch (error) {
+      if (!isBoxLiteError(error, 'no_space')) throw error
+      await lock((owners) => owners.delete(boxId))
+      return null
+    }
   }
 }
 
