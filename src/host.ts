@@ -110,6 +110,8 @@ export interface Store {
   noteSyncFailure?(layer: string, error: unknown): void
   /** The first `lengthBytes` of a layer (fewer where it is shorter) and its length: what its header says, in one call. */
   readLayerHead(name: string, lengthBytes: number): Promise<FileHead>
+  /** The same of many layers, all as they are at one moment; one that cannot be read so is left out. Absent where that saves nothing. */
+  readLayerHeads?(names: readonly string[], lengthBytes: number): Promise<ReadonlyMap<string, FileHead>>
   /** Renames a synced temporary layer over `name`, replacing what was there. Durable after `syncDirectory('layers')`. */
   publishLayer(temporary: string, name: string): Promise<void>
   /** Removes one name from a directory (a directory under `states/` with its content). Absent is not an error. */

@@ -1,7 +1,7 @@
 // Heads of frozen layers, kept from operation to operation, so that a snapshot on a long chain does not read the whole chain
 // again. Such a head changes by merging alone, which keeps the layer's size and only shortens its chain: what is remembered
 // names the same disk, at most through more layers than it has by now; the core reads anew what is refused for that, and what
-// it has to be sure of.
+// it has to be sure of. What lies below what says which of those it will want.
 
 import type { FileHead } from '../host.ts'
 
@@ -17,6 +17,7 @@ interface Kept {
 /** Remembers at most 4,096 heads, the last ones used. */
 export class HeadMemory {
   readonly #heads = new Map<string, Kept>()
+  readonly #below = new Map<string, string>()
 
   get(layer: string): FileHead | null {
     const kept = this.#heads.get(layer)
@@ -35,9 +36,26 @@ export class HeadMemory {
   put(layer: string, { fileBytes, bytes }: FileHead): void {
     const end = bytes.findLastIndex((byte) => byte !== 0) + 1
     this.#heads.set(layer, { fileBytes, headBytes: bytes.length, start: bytes.slice(0, end) })
-    for (const oldest of this.#heads.keys()) {
-      if (this.#heads.size <= LIMIT) break
-      this.#heads.delete(oldest)
-    }
+    dropOldest(this.#heads)
+  }
+  /** Notes which layer was found below another one. */
+  link(layer: string, below: string): void {
+    this.#below.delete(layer)
+    this.#below.set(layer, below)
+    dropOldest(this.#below)
+  }
+
+  /** A layer, and those that were found below it when they were last looked at. They may be others by now. */
+  chain(layer: string): string[] {
+    const names = new Set<string>()
+    for (let name: string | undefined = layer; name !== undefined && !names.has(name); name = this.#below.get(name)) names.add(name)
+    return [...names]
+  }
+}
+
+function dropOldest(map: Map<string, unknown>): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= LIMIT) break
+    map.delete(oldest)
   }
 }

@@ -1,7 +1,7 @@
 // The layer files of a running operation. One that it creates stays open from its creation to its sync.
 
 import { BoxLiteError } from '../error.ts'
-import type { Directory, Held, LayerFile } from '../host.ts'
+import type { Directory, FileHead, Held, LayerFile } from '../host.ts'
 import { HeadOf } from './abi.ts'
 import type { Operation } from './operation.ts'
 import type { PerformHost } from './perform-host.ts'
@@ -12,6 +12,10 @@ export class LayerFiles {
   readonly #host: PerformHost
   readonly #held: () => readonly Held[]
   readonly #created = new Map<string, LayerFile>()
+  /** Of the head that was read last. */
+  #last = ''
+  /** Heads that came with one above them, on the walk down a chain that is under way. */
+  #ahead: ReadonlyMap<string, FileHead> = new Map()
 
   /** `held`: the locks that the operation has by now. */
   constructor(operation: Operation, host: PerformHost, held: () => readonly Held[]) {
@@ -23,13 +27,30 @@ export class LayerFiles {
   /** Answers the file's length and its first bytes. What is known of the layer (`HeadOf`) says whether they may be, and are, remembered. */
   async readHead(name: string, lengthBytes: number, of: number, answer: MessageWriter): Promise<void> {
     const memory = this.#host.heads
-    if (of !== HeadOf.KNOWN) memory?.forget(name)
-    let head = memory?.get(name) ?? null
+    if (of === HeadOf.ANY) this.#ahead = new Map()
+    else memory?.link(this.#last, name)
+    this.#last = name
+    let head = of === HeadOf.KNOWN ? (memory?.get(name) ?? null) : null
     if (head === null) {
-      head = await this.#host.store.readLayerHead(name, lengthBytes)
+      head = of === HeadOf.DEEPER ? await this.#readDeeper(name, lengthBytes) : await this.#readOne(name, lengthBytes)
       if (of !== HeadOf.ANY) memory?.put(name, head)
     }
     answer.number(head.fileBytes).bytes(head.bytes)
+  }
+
+  #readOne(name: string, lengthBytes: number): Promise<FileHead> {
+    this.#host.heads?.forget(name)
+    return this.#host.store.readLayerHead(name, lengthBytes)
+  }
+
+  /** The head of a layer as it is on this walk down its chain. Those that lay below it before are most likely wanted next, and come with it. */
+  async #readDeeper(name: string, lengthBytes: number): Promise<FileHead> {
+    const { store, heads } = this.#host
+    if (!this.#ahead.has(name) && heads !== undefined) {
+      this.#ahead = (await store.readLayerHeads?.(heads.chain(name), lengthBytes)) ?? this.#ahead
+    }
+    const head = this.#ahead.get(name)
+    return head === undefined ? this.#readOne(name, lengthBytes) : { ...head, bytes: head.bytes.subarray(0, lengthBytes) }
   }
 
   async create(name: string): Promise<void> {

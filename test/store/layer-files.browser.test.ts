@@ -12,6 +12,7 @@ import { Disk } from '../../src/disk/disk.ts'
 import type { LayerFile } from '../../src/host.ts'
 import { SyncGuard } from '../../src/store/sync-guard.ts'
 import { count } from '../counts.ts'
+import { transactionsOf } from './transactions-of.ts'
 
 const layer = `${'1'.repeat(32)}.qcow2`
 const LIMIT = 2.5 * BLOCK_BYTES
@@ -77,22 +78,6 @@ function difference(a: Uint8Array, b: Uint8Array): string | null {
   if (a.length !== b.length) return `${a.length} and ${b.length} bytes`
   for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return `byte ${at}: ${a[at]} and ${b[at]}`
   return null
-}
-
-/** The transactions that `work` begins. */
-async function transactionsOf(work: () => Promise<void>): Promise<IDBTransaction[]> {
-  const { transaction } = IDBDatabase.prototype
-  const begun: IDBTransaction[] = []
-  IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...given: Parameters<typeof transaction>) {
-    begun.push(transaction.apply(this, given))
-    return begun.at(-1)!
-  }
-  try {
-    await work()
-  } finally {
-    IDBDatabase.prototype.transaction = transaction
-  }
-  return begun
 }
 
 let homes = 0

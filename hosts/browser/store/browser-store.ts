@@ -102,6 +102,10 @@ export class BrowserStore implements Store {
     return this.#files.readHead(checkLayerName(name), lengthBytes)
   }
 
+  async readLayerHeads(names: readonly string[], lengthBytes: number): Promise<ReadonlyMap<string, FileHead>> {
+    return this.#files.readHeads(names.map(checkLayerName), lengthBytes)
+  }
+
   async publishLayer(temporary: string, name: string): Promise<void> {
     return this.#files.publish(checkTemporaryName(temporary), checkLayerName(name))
   }

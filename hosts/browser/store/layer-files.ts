@@ -10,7 +10,7 @@ import type { Database, Fence } from './database.ts'
 import { LayerContent } from './layer-content.ts'
 import { PageCache } from './page-cache.ts'
 import { headOf, readHead } from './read-head.ts'
-import { BLOCK_BYTES, PAGE_BYTES, type LayerRow, type ReadableTable, type WritableTable } from './schema.ts'
+import { BLOCK_BYTES, PAGE_BYTES, type LayerRow, type ReadableTable, type Reading, type WritableTable } from './schema.ts'
 import type { TabLock, TabLocks } from './tab-locks.ts'
 
 /** Blocks that are removed in one transaction. */
@@ -75,23 +75,8 @@ export class LayerFiles {
   }
 
   async readHead(name: string, lengthBytes: number): Promise<FileHead> {
-    const head = await this.#database.read(`open the layer ${name}`, ['layers', 'chunks'], async (transaction) => {
-      const chunks = transaction.objectStore('chunks')
-      // Asked for at once, by the number that the name had when it was last looked up: most often it still has.
-      const guess = this.#numbers.get(name)
-      const [found, first] = await Promise.all([
-        findLayer(transaction.objectStore('layers'), name),
-        guess === undefined || lengthBytes > PAGE_BYTES ? undefined : chunks.get([guess, 0, 1]),
-      ])
-      const { file, row } = found ?? absent(name)
-      this.#numbers.set(name, file)
-      // What is open here may have bytes that the database has not.
-      if (this.#open.has(file)) return null
-      return first !== undefined && file === guess
-        ? headOf(first, row.lengthBytes, lengthBytes)
-        : readHead(chunks, file, row.lengthBytes, lengthBytes)
-    })
-    if (head !== null) return head
+    const head = (await this.readHeads([name], lengthBytes)).get(name)
+    if (head !== undefined) return head
     const file = await this.open(name, 'read', [])
     try {
       const bytes = new Uint8Array(lengthBytes)
@@ -99,6 +84,27 @@ export class LayerFiles {
     } finally {
       await file.close()
     }
+  }
+
+  /** The heads of layers, in one transaction; without those that are not there, or are open here: these may have bytes that the database has not. */
+  async readHeads(names: readonly string[], lengthBytes: number): Promise<Map<string, FileHead>> {
+    const heads = await this.#database.read('look at layers', ['layers', 'chunks'], (transaction) =>
+      Promise.all(names.map((name) => this.#headIn(transaction, name, lengthBytes))),
+    )
+    return new Map(names.flatMap((name, i) => (heads[i] ? [[name, heads[i]]] : [])))
+  }
+
+  async #headIn(transaction: Reading, name: string, lengthBytes: number): Promise<FileHead | null> {
+    const [layers, chunks] = [transaction.objectStore('layers'), transaction.objectStore('chunks')]
+    // Asked for at once, by the number that the name had when it was last looked up: most often it still has.
+    const guess = this.#numbers.get(name) ?? 0
+    const [row, first] = await Promise.all([layers.get(guess), lengthBytes > PAGE_BYTES ? undefined : chunks.get([guess, 0, 1])])
+    const found = row?.name === name ? { file: guess, row } : await findLayer(layers, name)
+    if (found === null || this.#open.has(found.file)) return null
+    this.#numbers.set(name, found.file)
+    const { lengthBytes: fileBytes } = found.row
+    if (first !== undefined && found.file === guess) return headOf(first, fileBytes, lengthBytes)
+    return readHead(chunks, found.file, fileBytes, lengthBytes)
   }
 
   async publish(temporary: string, name: string): Promise<void> {
