@@ -10,6 +10,8 @@ import { SharedWork } from '../../src/shared-work.ts'
 import { keepFile, keepManifest, keptFile, keptManifest } from './asset-cache.ts'
 
 const MANIFEST = 'guest.json'
+/** How long its few kilobytes may take, where a network that says nothing keeps a page from what it has. */
+const MANIFEST_MS = 15_000
 const SERVE = 'Serve the files of the package boxlite-guest-386 unchanged in one folder, and name its URL in BoxLite.open({ assets }).'
 const AGAIN = 'Look at the network and the server, then try again.'
 
@@ -95,7 +97,7 @@ export class Assets {
       new BoxLiteError('engine_unavailable', `There is no guest at ${this.location}: ${why}`, { remedy: SERVE, facts: { url }, cause })
     let response
     try {
-      response = await fetch(url, { cache: 'no-cache' })
+      response = await fetch(url, { cache: 'no-cache', signal: AbortSignal.timeout(MANIFEST_MS) })
       if (response.ok) return await response.text()
     } catch (cause) {
       throw noGuest(String(cause), cause)

@@ -21,7 +21,8 @@ export async function openTabHome(options: OpenOptions = {}): Promise<BoxLite> {
   stores.set(lite, store)
   store.watchTakers(async (boxId) => void (await (await lite.get(boxId))?.stop()))
   // No is an answer too, which `readStorageState` tells; some browsers ask a person, who may take any time.
-  navigator.storage.persist().catch(() => undefined)
+  // A worker cannot ask.
+  if ('persist' in navigator.storage) navigator.storage.persist().catch(() => undefined)
   return lite
 }
 

@@ -155,6 +155,11 @@ describe.skipIf(noGuest !== null)(`the guest's files${noGuest === null ? '' : ` 
       await cache.put(new URL('guest.json', location), new Response(JSON.stringify(whole)))
       expect(await new Assets(location).manifest()).toEqual(whole)
     }
+    // Nor does a network that never answers keep a page from it.
+    const late = AbortSignal.abort(new DOMException('late', 'TimeoutError'))
+    vi.spyOn(AbortSignal, 'timeout').mockReturnValue(late)
+    expect(await new Assets(guestUrl()).manifest()).toEqual(whole)
+    expect(signals.at(-1)).toBe(late)
     isOnline = false
     await refuses(new Assets('/never-seen/').manifest(), 'engine_unavailable', /There is no guest at .*never-seen/)
   })

@@ -83,6 +83,15 @@ describe('a store whose database fails', () => {
     expect(await contentOf()).toBe('before')
   })
 
+  it('tells of a failed close whoever closed, and not who opens the file meanwhile', async () => {
+    const file = await store.openLayer(layer, 'write')
+    await file.write(bytes('after!'), 0)
+    failWrite(1)
+    const [closed, content] = await Promise.allSettled([file.close(), contentOf()])
+    expect(closed).toMatchObject({ status: 'rejected', reason: { code: 'io' } })
+    expect(content).toEqual({ status: 'fulfilled', value: 'before' })
+  })
+
   it('tells whoever reads that it failed, and nobody else: what nobody handles would end the machine of a box', async () => {
     const file = await store.openLayer(layer, 'read')
     const unhandled = noteUnhandledRejections()

@@ -2,6 +2,7 @@
 
 import { isBoxLiteError } from '../../src/error.ts'
 import type { Held, LayerFile } from '../../src/host.ts'
+import { BoxLite } from '../../hosts/browser/index.ts'
 import type { BrowserStore } from '../../hosts/browser/store/browser-store.ts'
 import { openBrowserStore } from '../../hosts/browser/store/open-browser-store.ts'
 import { openPlace } from '../../hosts/browser/store/open-place.ts'
@@ -33,6 +34,12 @@ export const actions = {
   async commit(boxId: string, text: string): Promise<string> {
     await store.commitRecord('boxes', boxId, new TextEncoder().encode(text), await store.readRecord('boxes', boxId), [held])
     return 'committed'
+  },
+  async openHome(homeDir: string): Promise<string> {
+    const lite = await BoxLite.open({ homeDir, engine: 'none' })
+    await lite.create({ name: 'web', diskSizeGb: 1 })
+    await lite.close()
+    return 'opened'
   },
   async isHeld(): Promise<string> {
     return String(held.isHeld())

@@ -100,6 +100,11 @@ describe('a box that another tab has', () => {
     await taker.close()
   })
 
+  it('may be one that a worker made, which has the whole package', async () => {
+    expect(await other.ask('openHome', home)).toBe('opened')
+    expect(await store.list('boxes')).toHaveLength(1)
+  })
+
   it('is asked for first: its owner stops it, and nothing is stolen', async () => {
     const held = (await store.lock(scope))!
     const log: string[] = []

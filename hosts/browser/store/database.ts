@@ -133,7 +133,10 @@ export class Database {
           },
         }),
       )
-      await this.#checkHome(connection)
+      await this.#checkHome(connection).catch((error: unknown) => {
+        connection.close()
+        throw error
+      })
       return connection
     } catch (error) {
       this.#connection = null
@@ -161,7 +164,6 @@ export class Database {
     if (this.#homeId === null) return
     const home = await heard(connection.transaction(['home'], 'readonly')).objectStore('home').get('home')
     if (home?.id === this.#homeId) return
-    connection.close()
     throw new BoxLiteError('not_found', `The database '${this.name}' was deleted while it was in use, and its boxes with it`, {
       remedy: 'Open the home again to begin with an empty one, and import the boxes that were exported.',
       facts: { database: this.name },

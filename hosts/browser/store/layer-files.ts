@@ -65,7 +65,8 @@ export class LayerFiles {
     for (;;) {
       const found = (await this.#lookUp(name)) ?? absent(name)
       let open = this.#open.get(found.file)
-      if (open !== undefined && open.closing !== null) await open.closing
+      // How that goes is told to whoever closes it.
+      if (open !== undefined && open.closing !== null) await open.closing.catch(() => undefined)
       else {
         open ??= (await this.#hold(found, false)) ?? undefined
         // It may be that all others let go of it a moment ago.
