@@ -7,6 +7,16 @@ import type { Guest } from './guest.ts'
 import type { LayerFile, Store } from './host.ts'
 import type { AssetProgress, CallOptions } from './progress.ts'
 
+/** What the machines of boxes leave in a home: what their consoles said, ways to reach them. */
+export interface MachineFiles {
+  /** Ids of the boxes that something is left of. */
+  list(store: Store): Promise<string[]>
+  /** Removes what only a machine needs, of a box that has none. */
+  tidy(store: Store, boxId: string): Promise<void>
+  /** Removes everything that is left of a box, which is gone; nothing where there is nothing. */
+  remove(store: Store, boxId: string): Promise<void>
+}
+
 export interface BoxHost {
   /** Opens a home, or makes it; undefined: the platform's own place for it. */
   openStore(homeDir: string | undefined): Promise<Store>
@@ -27,6 +37,8 @@ export interface BoxHost {
    * Until `isOver` also what it says from now on.
    */
   readConsole?(store: Store, boxId: string, isOver: () => Promise<boolean>): AsyncIterable<Uint8Array>
+  /** What machines leave in a home beside records and layers. Absent where they leave nothing. */
+  readonly machineFiles?: MachineFiles
   /** Finds the guest's files; `engine_unavailable` says how to get them. Progress is told where they have to come from afar. */
   findGuest(options?: CallOptions<AssetProgress>): Promise<Guest>
 }

@@ -20,6 +20,7 @@ import type { RunCounts } from './machine/box-run.ts'
 import type { StartOptions } from './machine/launch.ts'
 import { exportRunning } from './machine/export-running.ts'
 import type { StopOptions, StopProgress } from './machine/stop.ts'
+import { removeBox } from './machine/remove-box.ts'
 import type { ChangeProgress } from './operation/change-progress.ts'
 import type { BoxRecord } from './operation/record.ts'
 import type { CallOptions } from './progress.ts'
@@ -241,7 +242,7 @@ export class Box {
       const runs = runner.of(this.id).owned !== null
       if (runs && !force) throw stillRunning(this.id)
       if (runs) await runner.stop(this.id, { force: true, signal, onProgress }, true)
-      await this.#home.run({ kind: 'box.remove', boxId: this.id, force }, { onProgress, signal: runs ? undefined : signal })
+      await removeBox(this.#home, this.id, force, { onProgress, signal: runs ? undefined : signal })
       runner.forget(this.id)
     }
     return this.#home.inTurn(this.id, work, signal)

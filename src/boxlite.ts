@@ -17,6 +17,7 @@ import { adoptBox, type OldHome } from './legacy/adopt.ts'
 import type { OldRecovery } from './legacy/recover-old-box.ts'
 import { wantedEngines, type EngineInfo } from './machine/chosen-engine.ts'
 import { dropLeftExports } from './machine/left-exports.ts'
+import { removeBox } from './machine/remove-box.ts'
 import type { CloseOptions } from './machine/stop.ts'
 import { listBoxes } from './name-index.ts'
 import type { Finding, Recovery } from './operation/operation.ts'
@@ -254,7 +255,7 @@ async function recoverAll(home: HomeAccess, { signal, onProgress }: OpenOptions)
       await dropLeftExports(home, record)
       // Its owner died before it could.
       const goes = record.machine === null && record.config['autoRemove'] === true
-      if (goes) await home.run({ kind: 'box.remove', boxId: id, force: false })
+      if (goes) await removeBox(home, id, false)
       if (recovery !== 'none') recovered.push({ ...box, recovery, findings, error: null })
     } catch (error) {
       // One box that cannot be recovered keeps nobody from the others. A busy one has an owner; a removed one needs none.

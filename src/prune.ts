@@ -48,6 +48,7 @@ export async function pruneHome(home: HomeAccess, { signal, onProgress }: PruneO
     await dropAllLeftExports(home, held)
     const first = await collect(0)
     if (!first.complete) return { deleted: first.deleted, merged: 0, complete: false, findings: first.findings }
+    await removeLeftMachineFiles(home)
     const findings: Finding[] = []
     let merged = 0
     for (let folded = FOLDS_AT_ONCE; folded === FOLDS_AT_ONCE; merged += folded) {
@@ -84,6 +85,16 @@ async function dropAllLeftExports(home: HomeAccess, held: readonly HeldLock[]): 
       // Whoever has the box does it when it ends, or the next prune.
       if (!isBoxLiteError(error, 'busy')) throw error
     }
+  }
+}
+
+/** Alone in the home: no machine is being made. */
+async function removeLeftMachineFiles(home: HomeAccess): Promise<void> {
+  const { host: { machineFiles }, store } = home
+  for (const id of (await machineFiles?.list(store)) ?? []) {
+    const reading = await home.look(id)
+    if (reading.kind === 'absent') await machineFiles!.remove(store, id)
+    if (reading.kind === 'box' && reading.record.machine === null) await machineFiles!.tidy(store, id)
   }
 }
 

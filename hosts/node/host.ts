@@ -13,6 +13,7 @@ import { createNodeFileSystem } from './fs.ts'
 import { findNodeGuest } from './node-guest.ts'
 import { QemuEngine } from './qemu/engine.ts'
 import { readKeptConsole } from './qemu/read-console.ts'
+import { runDirectories } from './qemu/run-directory.ts'
 import { createV86Engine } from './v86/engine.ts'
 import { openNodeStore } from './home.ts'
 
@@ -32,6 +33,7 @@ export function nodeHost({ assets }: Pick<OpenOptions, 'assets'> = {}): BoxHost 
     engines,
     findGuest: () => findNodeGuest(host, directory),
     readConsole: readKeptConsole,
+    machineFiles: runDirectories,
     async openFile(path) {
       // A link that the caller names is the caller's business; only what it leads to must be a file.
       const real = await fileCall('open', path, realpath(path))

@@ -26,6 +26,7 @@ import { dropLeftExports } from './left-exports.ts'
 import type { LiveMachine } from './live-machine.ts'
 import { livesAnywhere } from './machine-name.ts'
 import { OperationMachines } from './operation-machines.ts'
+import { removeBox } from './remove-box.ts'
 import { type CloseOptions, shutDown, stopLimit, type StopOptions, type StopProgress } from './stop.ts'
 import { Visits } from './visits.ts'
 
@@ -283,7 +284,7 @@ export class Runner {
       // A lock that was taken away has another owner by now, who has settled it.
       if (!owned.lock.isHeld()) return
       await this.#home.run({ kind: 'box.stop', boxId }, { held })
-      if (goes) await this.#home.run({ kind: 'box.remove', boxId, force: false }, { held })
+      if (goes) await removeBox(this.#home, boxId, false, { held })
     } finally {
       run.owned = null
       const wasStopping = run.state === 'stopping'

@@ -15,9 +15,9 @@ const run = promisify(execFile)
 
 const enclosure = {
   program: '/usr/bin/qemu-system-i386',
-  readOnly: ['/guest/bzImage'],
-  writable: ['/home/layers', '/home/run/b'],
-  directory: '/home/layers',
+  readOnly: ['/guest/bzImage', '/home/run/b/frozen'],
+  writable: ['/home/run/b'],
+  directory: '/home/run/b',
   detach: false,
 }
 
@@ -25,12 +25,13 @@ describe("bubblewrap's options", () => {
   it('take everything away, and give the system, the guest and the box', () => {
     const words = bubblewrapArguments(enclosure)
     expect(words.slice(0, 5)).toEqual(['--unshare-all', '--as-pid-1', '--cap-drop', 'ALL', '--die-with-parent'])
-    expect(words.join(' ')).toContain('--ro-bind /guest/bzImage /guest/bzImage --bind /home/layers /home/layers --bind /home/run/b /home/run/b')
+    const box = '--bind /home/run/b /home/run/b --ro-bind /guest/bzImage /guest/bzImage --ro-bind /home/run/b/frozen /home/run/b/frozen'
+    expect(words.join(' ')).toContain(box)
     // Nothing else is writable, and nothing else of the user's is there.
-    expect(words.filter((word) => word === '--bind')).toHaveLength(2)
+    expect(words.filter((word) => word === '--bind')).toHaveLength(1)
     expect(words).not.toContain('/')
     expect(words).not.toContain('--share-net')
-    expect(words.slice(-2)).toEqual(['--chdir', '/home/layers'])
+    expect(words.slice(-2)).toEqual(['--chdir', '/home/run/b'])
   })
 
   it('let a detached machine live on', () => {

@@ -47,7 +47,8 @@ describe('the end of a machine', () => {
     const ended = new Promise<ProcessEnd>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal, complaint })))
     const process = { identity, ended, release: () => undefined }
     const layerBelow = async (): Promise<null> => null
-    return new QemuMachine({ identity, accelerator: 'kvm', directory, process, qmp, layerBelow, top: null, isRunning: true, found: false })
+    const nothing = { view: null, top: null, isRunning: true, found: false }
+    return new QemuMachine({ identity, accelerator: 'kvm', directory, process, qmp, layerBelow, ...nothing })
   }
 
   it.each([

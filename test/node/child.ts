@@ -12,10 +12,12 @@ export class Child {
   #ended = false
   #errors = ''
 
-  /** Runs `test/node/children/<script>` on the built package. */
-  constructor(script: string, ...parameters: readonly string[]) {
-    const path = fileURLToPath(new URL(`children/${script}`, import.meta.url))
-    this.process = spawn(process.execPath, [path, ...parameters], { stdio: 'pipe' })
+  /** Runs `test/node/children/<script>` on the built package; `inherits` is an open file that it gets as descriptor 40. */
+  constructor(script: string | { readonly script: string; readonly inherits: number }, ...parameters: readonly string[]) {
+    const name = typeof script === 'string' ? script : script.script
+    const path = fileURLToPath(new URL(`children/${name}`, import.meta.url))
+    const more = typeof script === 'string' ? [] : [...Array.from({ length: 37 }, () => 'ignore' as const), script.inherits]
+    this.process = spawn(process.execPath, [path, ...parameters], { stdio: ['pipe', 'pipe', 'pipe', ...more] })
     this.#exit = once(this.process, 'close')
     this.process.stderr!.on('data', (chunk: Buffer) => (this.#errors += chunk.toString()))
     // A killed child reads no more; what it did not read is lost.

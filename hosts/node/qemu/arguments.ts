@@ -1,6 +1,6 @@
 // QEMU's command line, from nothing but what is given here.
 //
-// QEMU starts in the directory of the layers, and all paths of the machine's own are relative to that: a home may be deep, and
+// QEMU starts where the layers of its disk are, and all paths of the machine's own are relative to that: a home may be deep, and
 // the path of a socket ends at 107 bytes.
 
 import { agentPort, VISITOR_PORTS, type Accelerator } from '../../../src/engine.ts'
@@ -31,7 +31,7 @@ export interface QemuMachineOptions {
   readonly commandLine: string
   /** Layers from the top, which is written, to the base. */
   readonly disk: readonly string[]
-  /** The run directory, from that of the layers. */
+  /** The run directory, from where QEMU starts. */
   readonly socketDirectory: string
   /** Ways to the agent, each a port of the serial bus; every one takes half a MiB of the guest's memory. */
   readonly agentPorts: number

@@ -12,7 +12,7 @@
 // A node's name is its layer's: q (qcow2) or r (raw), then the 128-bit id in base 36. So the name of the device's node says
 // which layer it writes, to any process that asks, and stays within QEMU's 31 characters.
 //
-// QEMU runs in the directory of the layers, so that a file has the very name that the header above it says. Where the two
+// QEMU runs where the layers are, so that a file has the very name that the header above it says. Where the two
 // differ, QEMU takes the backing file for an override and writes all options of the chain into each node's name: 200 layers
 // then take 5 s to open, and 1,000 ten minutes.
 

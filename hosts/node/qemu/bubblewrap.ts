@@ -1,5 +1,5 @@
-// A file system of its own for QEMU, made by bubblewrap: the system's programs, to be read; the box's layers and its run
-// directory; the guest's files; and no network, no other process, no home directory.
+// A file system of its own for QEMU, made by bubblewrap: the system's programs, to be read; the box's run directory, with the layers
+// of its disk (disk-view.ts); the guest's files; and no network, no other process, no home directory.
 
 import { dirname } from 'node:path'
 
@@ -31,8 +31,9 @@ export function bubblewrapArguments({ program, readOnly, writable, directory, de
     // Beside its `bin` a QEMU has its libraries and its firmware.
     ...(isElsewhere ? ['--ro-bind', dirname(dirname(program)), dirname(dirname(program))] : []),
     ...['--proc', '/proc', '--dev', '/dev', '--dev-bind-try', '/dev/kvm', '/dev/kvm'],
-    ...readOnly.flatMap((path) => ['--ro-bind', path, path]),
+    // In this order: what can only be read may lie in what can be written.
     ...writable.flatMap((path) => ['--bind', path, path]),
+    ...readOnly.flatMap((path) => ['--ro-bind', path, path]),
     ...['--chdir', directory],
   ]
 }

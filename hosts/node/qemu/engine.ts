@@ -1,7 +1,6 @@
 // The QEMU engine: each machine is a process of its own, which may outlive the program that started it.
 
 import { randomBytes } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readImageInfo } from '../../../src/disk/info.ts'
@@ -18,19 +17,20 @@ import {
 } from '../../../src/engine.ts'
 import type { Store } from '../../../src/host.ts'
 import type { MachineRecord } from '../../../src/operation/record.ts'
-import { fileCall } from '../file-call.ts'
 import { isAlive } from '../process-identity.ts'
 import { qemuArguments, sockets, type QemuAccelerator, type QemuTraits } from './arguments.ts'
 import { earlierConsole } from './console-file.ts'
+import { DiskView, removeNames } from './disk-view.ts'
+import { canBeEnclosed, enclosureOf } from './enclosure.ts'
 import { keepConsole } from './keep-console.ts'
-import { QemuMachine } from './machine.ts'
+import { QemuMachine, type QemuParts } from './machine.ts'
 import { endProcess, foreignProcess, type MachineProcess } from './machine-process.ts'
 import { cacheDirectory } from './probe-cache.ts'
 import { Qmp, type QmpEvent } from './qmp.ts'
-import { connectTo, makeRunDirectory, placesOf, type Places } from './run-directory.ts'
+import { connectTo, makeRunDirectory, placesOf, removeMachine, type Places } from './run-directory.ts'
 import { SocketChannel } from './socket-channel.ts'
 import { protectionsOf, survey, type Survey } from './survey.ts'
-import { WaitingProcess, type Launch } from './waiting-process.ts'
+import { WaitingProcess } from './waiting-process.ts'
 
 export interface QemuEngineOptions {
   /** Where the probe's findings are kept. */
@@ -97,33 +97,46 @@ export class QemuEngine implements Engine {
     const nonce = `qemu-${traits.accelerator}-${randomBytes(16).toString('hex')}`
     const { cpus, memoryMib, guest, disk, detach } = spec
     const { kernel, initrd, commandLine } = guest
-    const socketDirectory = places.runFromLayers
+    await makeRunDirectory(places.run)
+    const isEnclosed = await canBeEnclosed(found, places)
+    const view = isEnclosed ? await DiskView.make(places, disk) : null
+    const socketDirectory = view === null ? places.runFromLayers : '.'
     // A machine that ends with its owner is nobody else's to come to.
     const agentPorts = detach ? 1 + VISITOR_PORTS : 1
     const args = qemuArguments(traits, { name: nonce, cpus, memoryMib, kernel, initrd, commandLine, disk, socketDirectory, agentPorts })
-    await makeRunDirectory(places.run)
     const process = await WaitingProcess.start({
       program: found.program,
       args: this.#options.edit?.(args) ?? args,
-      directory: places.layers,
+      directory: view === null ? places.layers : places.run,
       detach,
       setpriv: found.setpriv,
-      enclosure: await enclosureOf(found, spec, places),
+      enclosure: isEnclosed ? enclosureOf(found, spec, places, view) : null,
       addressSpaceBytes: memoryMib * 1024 ** 2 + OWN_ADDRESS_SPACE_BYTES,
     })
     const identity = { ...process.identity, nonce, detached: detach }
     return {
       identity,
-      launch: () => launch(process, identity, traits, places.run, spec),
+      launch: () => launch(process, { identity, accelerator: traits.accelerator, directory: places.run, view }, spec),
       async abandon() {
         await endProcess(identity)
         await process.ended
+        await removeMachine(places.run)
       },
     }
   }
 
   async find(boxId: string, store: Store, identity: MachineRecord): Promise<Machine | null> {
-    const { run: directory } = await placesOf(store, boxId)
+    const places = await placesOf(store, boxId)
+    try {
+      return await this.#attach(places, store, identity)
+    } finally {
+      // Of an owner that died while the machine opened layers: by now it has opened them, or is gone.
+      await removeNames(places.run)
+    }
+  }
+
+  async #attach(places: Places, store: Store, identity: MachineRecord): Promise<Machine | null> {
+    const directory = places.run
     if (!(await isAlive(identity))) return null
     const early: QmpEvent[] = []
     let hear = (event: QmpEvent): void => void early.push(event)
@@ -146,6 +159,7 @@ export class QemuEngine implements Engine {
         process: foreignProcess(identity, qmp.closed),
         qmp,
         layerBelow: (layer) => layerBelow(store, layer),
+        view: await DiskView.find(places),
         top: null,
         isRunning,
         found: true,
@@ -214,34 +228,29 @@ export class QemuEngine implements Engine {
 /** Lets the waiting process become QEMU, and its guest run. */
 async function launch(
   process: WaitingProcess,
-  identity: MachineRecord,
-  traits: QemuTraits,
-  directory: string,
+  parts: Pick<QemuParts, 'identity' | 'accelerator' | 'directory' | 'view'>,
   { store, disk }: MachineSpec,
 ): Promise<QemuMachine> {
   let machine: QemuMachine | null = null
   try {
-    process.letGo()
-    const qmp = await openQmp(directory, (event) => machine?.heard(event), START_TIMEOUT_MS, process)
-    const { accelerator } = traits
+    const { directory, view } = parts
+    const listen = async (): Promise<Qmp> => {
+      process.letGo()
+      return openQmp(directory, (event) => machine?.heard(event), START_TIMEOUT_MS, process)
+    }
+    // It answers when it has opened its disk.
+    const qmp = await (view === null ? listen() : view.during(disk.slice(0, 1), disk.slice(1), listen))
     const below = (layer: string): Promise<string | null> => (layer === disk[0] ? Promise.resolve(disk[1] ?? null) : layerBelow(store, layer))
-    machine = new QemuMachine({ identity, accelerator, directory, process, qmp, layerBelow: below, top: disk[0]!, isRunning: false, found: false })
+    machine = new QemuMachine({ ...parts, process, qmp, layerBelow: below, top: disk[0]!, isRunning: false, found: false })
     await machine.openConsole(new Uint8Array())
     await qmp.execute('cont')
     return machine
   } catch (error) {
-    await endProcess(identity)
+    await endProcess(parts.identity)
     const { complaint } = await process.ended
+    await removeMachine(parts.directory)
     throw failedStart(error, complaint, machine?.consoleTail ?? '')
   }
-}
-
-/** What QEMU is to see of the file system; null where bubblewrap does not work, or could not see what this user can. */
-async function enclosureOf({ program, bubblewrap }: Survey, { guest, detach }: MachineSpec, { layers, run }: Places): Promise<Launch['enclosure']> {
-  // Inside, root has no power over the files of others.
-  if (bubblewrap === null || (await fileCall('look at', layers, stat(layers))).uid !== process.getuid?.()) return null
-  const readOnly = [guest.kernel, guest.initrd, guest.firmware].filter((path) => path !== '')
-  return { bubblewrap, program, readOnly, writable: [layers, run], directory: layers, detach }
 }
 
 /** Waits until QEMU listens, and negotiates; no longer than `process` lives. */

@@ -8,9 +8,10 @@ import type { MachineRecord } from '../../../src/operation/record.ts'
 import { DISK_DEVICE, sockets, type QemuAccelerator } from './arguments.ts'
 import { layerNode, layerOfNode, nodeName, openedNode } from './block-nodes.ts'
 import { ConsoleFile } from './console-file.ts'
+import type { DiskView } from './disk-view.ts'
 import { endProcess, type MachineProcess, type ProcessEnd } from './machine-process.ts'
 import type { Qmp, QmpEvent } from './qmp.ts'
-import { connectTo, removeSockets } from './run-directory.ts'
+import { connectTo, removeMachine } from './run-directory.ts'
 import { SocketChannel } from './socket-channel.ts'
 
 /** A flush waits for the host's disk. */
@@ -26,6 +27,8 @@ export interface QemuParts {
   readonly qmp: Qmp
   /** What a layer stands on, as its header says, or null. */
   layerBelow(layer: string): Promise<string | null>
+  /** The layers that it sees, or null where it sees all of the home. */
+  readonly view: DiskView | null
   /** What its disk writes, where that is known already. */
   readonly top: string | null
   readonly isRunning: boolean
@@ -129,7 +132,14 @@ export class QemuMachine implements Machine {
   async flush(): Promise<void> {
     const top = await this.#top()
     const below = this.#below.get(top) ?? (await this.#parts.layerBelow(top))
-    await this.#execute('blockdev-reopen', { options: [openedNode(top, below)] }, DISK_TIMEOUT_MS)
+    const reopen = (): Promise<unknown> => this.#execute('blockdev-reopen', { options: [openedNode(top, below)] }, DISK_TIMEOUT_MS)
+    await this.#opening([top], reopen)
+  }
+
+  /** Does what makes QEMU open layers for writing. */
+  async #opening(layers: readonly string[], work: () => Promise<unknown>): Promise<void> {
+    const { view } = this.#parts
+    await (view === null ? work() : view.during(layers, [], work))
   }
 
   async switchTo(layer: string): Promise<void> {
@@ -137,11 +147,13 @@ export class QemuMachine implements Machine {
     const top = await this.#top()
     if (top === layer) return
     this.#known = null
-    // Sent at once, done in order. The old top is open for reading only when this is done.
-    await Promise.all([
-      this.#execute('blockdev-add', layerNode(layer, null, true), DISK_TIMEOUT_MS),
-      this.#execute('blockdev-snapshot', { node: nodeName(top), overlay: nodeName(layer) }, DISK_TIMEOUT_MS),
-    ])
+    // Sent at once, done in order. The old top, which is opened anew, is open for reading only when this is done.
+    const swap = (): Promise<unknown> =>
+      Promise.all([
+        this.#execute('blockdev-add', layerNode(layer, null, true), DISK_TIMEOUT_MS),
+        this.#execute('blockdev-snapshot', { node: nodeName(top), overlay: nodeName(layer) }, DISK_TIMEOUT_MS),
+      ])
+    await this.#opening([layer, top], swap)
     this.#below.set(layer, top)
     this.#known = layer
   }
@@ -208,7 +220,7 @@ export class QemuMachine implements Machine {
     this.#log.end()
     await this.#file.settled()
     // What stays is removed by the next start; the box can do without. After a release they may be the next machine's.
-    if (!this.#isReleased) await removeSockets(directory).catch(() => undefined)
+    if (!this.#isReleased) await removeMachine(directory).catch(() => undefined)
     return { ...this.#reason(end), console: this.#log.tail() }
   }
 

@@ -1,18 +1,18 @@
 // Where a running machine has its sockets and its console's log: `run/<boxId>/` in the home. Nothing in it is needed to
 // recover a box.
 
-import { chmod, mkdir, open, stat, unlink } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { createConnection, type Socket } from 'node:net'
 import { isAbsolute, join } from 'node:path'
 import { BoxLiteError, isBoxLiteError } from '../../../src/error.ts'
+import type { MachineFiles } from '../../../src/box-host.ts'
 import type { Store } from '../../../src/host.ts'
 import { fileError } from '../../../src/store/file-error.ts'
 import { fileCall } from '../file-call.ts'
 import { sockets } from './arguments.ts'
-import { CONSOLE_FILES } from './console-file.ts'
+import { removeDiskView } from './disk-view.ts'
 
 export interface Places {
-  /** QEMU's working directory. */
   readonly layers: string
   readonly run: string
   readonly runFromLayers: string
@@ -23,7 +23,7 @@ const SOCKET_PATH_LIMIT_BYTES = 103
 
 /** Where a box's machine lives. `unsupported` for a store that is not a home in a file system. */
 export async function placesOf(store: Store, boxId: string): Promise<Places> {
-  if (!/^[0-9a-f]{32}$/.test(boxId)) throw new BoxLiteError('invalid_argument', `${JSON.stringify(boxId)} is not the id of a box`)
+  if (!isBoxId(boxId)) throw new BoxLiteError('invalid_argument', `${JSON.stringify(boxId)} is not the id of a box`)
   const layers = join(store.location, 'layers')
   if (isAbsolute(store.location) && (await isDirectory(layers))) {
     return { layers, run: join(store.location, 'run', boxId), runFromLayers: `../run/${boxId}` }
@@ -34,28 +34,39 @@ export async function placesOf(store: Store, boxId: string): Promise<Places> {
   })
 }
 
-/** Makes the directory, and removes what an earlier machine left there: its sockets and its console's log. */
+/** Makes the directory anew: what an earlier machine left there is gone. */
 export async function makeRunDirectory(path: string): Promise<void> {
-  for (const directory of [join(path, '..'), path]) {
-    try {
-      await fileCall('make', directory, mkdir(directory, { mode: 0o700 }))
-    } catch (error) {
-      if (!isBoxLiteError(error, 'already_exists')) throw error
-      // Whoever can reach a socket of a machine can do with it what its owner can.
-      await fileCall('change', directory, chmod(directory, 0o700))
-    }
+  const all = join(path, '..')
+  try {
+    await fileCall('make', all, mkdir(all, { mode: 0o700 }))
+  } catch (error) {
+    if (!isBoxLiteError(error, 'already_exists')) throw error
+    // Whoever can reach a socket of a machine can do with it what its owner can.
+    await fileCall('change', all, chmod(all, 0o700))
   }
-  await removeSockets(path)
-  await removeAll(path, CONSOLE_FILES)
+  await remove(path)
+  await fileCall('make', path, mkdir(path, { mode: 0o700 }))
 }
 
-/** Removes the sockets of a machine that has ended. */
-export function removeSockets(path: string): Promise<void> {
-  return removeAll(path, [sockets.qmp, sockets.console, ...sockets.agents])
+/** The run directories of a home. */
+export const runDirectories: MachineFiles = {
+  async list({ location }) {
+    const all = join(location, 'run')
+    if (!isAbsolute(location) || !(await isDirectory(all))) return []
+    return (await fileCall('list', all, readdir(all))).filter((name) => isBoxId(name))
+  },
+  async tidy({ location }, boxId) {
+    if (isAbsolute(location) && isBoxId(boxId)) await removeMachine(join(location, 'run', boxId))
+  },
+  async remove({ location }, boxId) {
+    if (isAbsolute(location) && isBoxId(boxId)) await remove(join(location, 'run', boxId))
+  },
 }
 
-async function removeAll(path: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
+/** Removes what a machine that has ended needed: its sockets, and what it saw of layers. What its console said stays. */
+export async function removeMachine(path: string): Promise<void> {
+  await removeDiskView(path)
+  for (const name of [sockets.qmp, sockets.console, ...sockets.agents]) {
     try {
       await fileCall('remove', join(path, name), unlink(join(path, name)))
     } catch (error) {
@@ -107,4 +118,13 @@ async function isDirectory(path: string): Promise<boolean> {
     if (isBoxLiteError(error, 'not_found')) return false
     throw error
   }
+}
+
+// A console's last words may be written down while it goes.
+function remove(path: string): Promise<void> {
+  return fileCall('remove', path, rm(path, { recursive: true, force: true, maxRetries: 3 }))
+}
+
+function isBoxId(name: string): boolean {
+  return /^[0-9a-f]{32}$/.test(name)
 }

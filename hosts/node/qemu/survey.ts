@@ -86,7 +86,7 @@ export function protectionsOf({ traits, setpriv, bubblewrap }: Survey): EnginePr
       : { name: 'no-new-privileges', active: true, detail: 'It can gain no privileges (setpriv).' },
     bubblewrap === null
       ? { name: 'private-file-system', active: false, detail: 'There is no bubblewrap here that works (package bubblewrap).' }
-      : { name: 'private-file-system', active: true, detail: 'It sees the system and the guest, and can write all layers (bubblewrap).' },
+      : { name: 'private-file-system', active: true, detail: 'It sees the system, the guest and its own disk, and no other (bubblewrap).' },
     {
       name: 'ends-with-owner',
       active: true,

@@ -15,6 +15,7 @@ import { basename } from 'node:path'
 import { BoxLiteError } from '../../../src/error.ts'
 import { identifyProcess, type ProcessIdentity } from '../process-identity.ts'
 import { bubblewrapArguments, type Enclosure } from './bubblewrap.ts'
+import { withoutInherited } from './inheritable.ts'
 import type { MachineProcess, ProcessEnd } from './machine-process.ts'
 
 /** How a process is to run. */
@@ -61,7 +62,8 @@ export class WaitingProcess implements MachineProcess {
     const [file, ...args] = [...guard, ...enclosed, ...shell]
     // A session of its own: what a terminal sends to the owner's group is the owner's to pass on.
     const stdio: ('pipe' | 'ignore')[] = ['pipe', 'ignore', 'pipe', ...(watched || enclosure !== null ? (['pipe'] as const) : [])]
-    const child = spawn(file!, args, { cwd: launch.directory, env: {}, detached: true, stdio })
+    const options = { cwd: launch.directory, env: {}, detached: true } as const
+    const child: ChildProcess = withoutInherited(stdio, (whole) => spawn(file!, args, { ...options, stdio: whole }))
     const ended = endOf(child, launch.program, watched)
     // A write to a process that has ended; its end is told by `ended`.
     child.stdin!.on('error', () => undefined)
