@@ -10,8 +10,9 @@ import type { BoxEvent, BoxEventKind, BoxEventOf } from './box-events.ts'
 import { boxInfo, runningInfo, type BoxDetails } from './box-info.ts'
 import { readSettings } from './box-settings.ts'
 import type { MachineExit } from './engine.ts'
+import type { Connect } from './connect.ts'
 import { BoxLiteError, isBoxLiteError } from './error.ts'
-import { startExec, startShell, type Connect, type ShellOptions } from './exec/exec.ts'
+import { startExec, startShell, type ShellOptions } from './exec/exec.ts'
 import type { ExecOptions } from './exec/exec-options.ts'
 import type { Execution } from './exec/execution.ts'
 import { BoxFiles } from './files/box-files.ts'
@@ -19,8 +20,8 @@ import type { HomeAccess } from './home-access.ts'
 import type { RunCounts } from './machine/box-run.ts'
 import type { StartOptions } from './machine/launch.ts'
 import { exportRunning } from './machine/export-running.ts'
-import type { StopOptions, StopProgress } from './machine/stop.ts'
 import { removeBox } from './machine/remove-box.ts'
+import type { StopOptions, StopProgress } from './machine/stop.ts'
 import type { ChangeProgress } from './operation/change-progress.ts'
 import type { BoxRecord } from './operation/record.ts'
 import type { CallOptions } from './progress.ts'
@@ -73,7 +74,7 @@ export class Box {
   constructor(home: HomeAccess, { id, name, config }: Pick<BoxRecord, 'id' | 'name' | 'config'>) {
     this.#home = home
     this.#defaults = execDefaults(config)
-    this.#connect = () => home.during(() => home.runner.session(id))
+    this.#connect = (options) => home.during(() => home.runner.session(id, options))
     this.id = id
     this.name = name
     this.snapshot = new Snapshots(home, id)

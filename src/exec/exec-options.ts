@@ -1,6 +1,7 @@
 // What an execution takes and gives.
 
 import type { ByteInput } from '../byte-source.ts'
+import type { StartProgress } from '../machine/launch.ts'
 
 /** What a program reads. */
 export type ExecInput = ByteInput
@@ -28,8 +29,10 @@ export interface ExecOptions {
   readonly tty?: boolean | TerminalSize
   /** Kills the command's process group so many milliseconds after it was sent to the guest; from 1 to 2^31 - 1. By default never. */
   readonly timeoutMs?: number
-  /** Kills the command's process group; the execution rejects with `aborted`. */
+  /** Kills the command's process group; the execution rejects with `aborted`. Ends the start of a box that was started for it, too. */
   readonly signal?: AbortSignal | undefined
+  /** Told how far the start of the box is, where it did not run. */
+  readonly onProgress?: ((progress: StartProgress) => void) | undefined
   /** `utf8` (the default) gives text, `buffer` gives `Uint8Array`. */
   readonly encoding?: 'utf8' | 'buffer'
   /** How much of `stdout`, and of `stderr`, is kept for the result, in bytes; by default 10 MiB, at most 256 MiB. What follows is dropped. */

@@ -1,12 +1,9 @@
 // How a box runs a command, and a shell.
 
-import type { AgentSession } from '../agent/session.ts'
+import type { Connect } from '../connect.ts'
 import { byteEncoding, textEncoding } from './encoding.ts'
 import type { ExecOptions, TerminalSize } from './exec-options.ts'
 import { Execution } from './execution.ts'
-
-/** The session with a box's agent; starts the box where that is needed. */
-export type Connect = () => Promise<AgentSession>
 
 /** What `box.shell` takes: what `box.exec` does, but output is text and the input is the terminal's. */
 export interface ShellOptions extends Omit<ExecOptions, 'tty' | 'encoding' | 'stdin'> {

@@ -4,8 +4,8 @@ import { aborted } from '../aborted.ts'
 import type { AgentStream, StreamResult } from '../agent/agent-stream.ts'
 import { deferred, type Deferred } from '../deferred.ts'
 import { StreamKind } from '../agent/protocol.ts'
-import type { AgentSession } from '../agent/session.ts'
 import { within } from '../agent/within.ts'
+import type { Connect } from '../connect.ts'
 import { BoxLiteError, isBoxLiteError } from '../error.ts'
 import type { Encoding } from './encoding.ts'
 import { checkTerminalSize, execRequest, type ExecRequest } from './exec-request.ts'
@@ -42,7 +42,7 @@ export class Execution<T extends string | Uint8Array = string> implements Promis
   #stderr: ReadableStream<T> | null = null
 
   /** Starts the command. `connect` gives the session with the box's agent. For whoever makes boxes; callers use `box.exec`. */
-  constructor(connect: () => Promise<AgentSession>, command: string, args: readonly string[], options: ExecOptions, encoding: Encoding<T>) {
+  constructor(connect: Connect, command: string, args: readonly string[], options: ExecOptions, encoding: Encoding<T>) {
     this.#command = command
     this.#options = options
     this.#encoding = encoding
@@ -119,7 +119,7 @@ export class Execution<T extends string | Uint8Array = string> implements Promis
     return this.#result.finally(onEnd)
   }
 
-  async #run(connect: () => Promise<AgentSession>, args: readonly string[]): Promise<ExecResult<T>> {
+  async #run(connect: Connect, args: readonly string[]): Promise<ExecResult<T>> {
     const { signal } = this.#options
     const { stdout, stderr } = this.#outputs
     const abort = (): void => this.#stopped.resolve({ why: 'abort' })
@@ -142,13 +142,13 @@ export class Execution<T extends string | Uint8Array = string> implements Promis
     }
   }
 
-  async #open(connect: () => Promise<AgentSession>, request: ExecRequest): Promise<AgentStream> {
-    const { signal } = this.#options
+  async #open(connect: Connect, request: ExecRequest): Promise<AgentStream> {
+    const { signal, onProgress } = this.#options
     if (signal?.aborted === true) throw aborted(signal)
     const stopped = this.#stopped.promise.then(() => {
       throw aborted(signal)
     })
-    const session = await Promise.race([connect(), stopped])
+    const session = await Promise.race([connect({ signal, onProgress }), stopped])
     return session.openStream(StreamKind.EXEC, request.fields(this.#input.decide() || this.#terminal), signal === undefined ? {} : { signal })
   }
 

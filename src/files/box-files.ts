@@ -3,6 +3,7 @@
 import { textField, u32Field, u64Field, type Field } from '../agent/fields.ts'
 import { StreamKind } from '../agent/protocol.ts'
 import { byteSource, type ByteInput } from '../byte-source.ts'
+import type { Connect } from '../connect.ts'
 import { BoxLiteError } from '../error.ts'
 import { KeptBytes } from '../kept-bytes.ts'
 import { copyIn } from './copy-in.ts'
@@ -10,7 +11,7 @@ import { archive, copyOut } from './copy-out.ts'
 import { withFiles, type CopySource } from './copy-source.ts'
 import type * as Options from './file-options.ts'
 import { decodeEntries, type FileEntry, type FileStat } from './file-stat.ts'
-import { ask, receive, send, type Connect, type GuestCall } from './guest-call.ts'
+import { ask, receive, send, type GuestCall } from './guest-call.ts'
 import { pathField } from './guest-path.ts'
 import type { HostFiles } from './host-files.ts'
 import { statOf } from './stat-of.ts'
@@ -107,7 +108,7 @@ export class BoxFiles {
    * goes into it, under its own name; a path that ends in `/.` means what is in the directory.
    */
   copyIn(source: CopySource, guestPath: string, options: Options.CopyInOptions = {}): Promise<Options.CopyReport> {
-    return copyIn(this.#connect, this.#host, source, guestPath, options)
+    return copyIn(this.#telling(options), this.#host, source, guestPath, options)
   }
 
   /** A tar of a file or a directory of the box, names relative to its parent. */
@@ -120,7 +121,12 @@ export class BoxFiles {
   }
 
   async #copyOut(guestPath: string, hostPath: string, options: Options.CopyOutOptions): Promise<Options.CopyReport> {
-    return copyOut(this.#connect, withFiles(this.#host), guestPath, hostPath, options)
+    return copyOut(this.#telling(options), withFiles(this.#host), guestPath, hostPath, options)
+  }
+
+  /** The way to the box, that tells how far its start is. */
+  #telling({ onProgress }: Options.CopyFilesOptions): Connect {
+    return (options) => this.#connect({ ...options, onProgress })
   }
 
   async #ask(kind: number, fields: readonly Field[], what: string, path: string, signal: AbortSignal | undefined): Promise<void> {

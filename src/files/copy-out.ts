@@ -3,9 +3,10 @@
 
 import { u32Field } from '../agent/fields.ts'
 import { StreamKind } from '../agent/protocol.ts'
+import type { Connect } from '../connect.ts'
 import { BoxLiteError } from '../error.ts'
 import type { CopyOutOptions, CopyReport, Skipped } from './file-options.ts'
-import { receive, type Connect } from './guest-call.ts'
+import { receive } from './guest-call.ts'
 import { pathField, splitGuestPath } from './guest-path.ts'
 import type { HostFiles } from './host-files.ts'
 import { statOf } from './stat-of.ts'

@@ -1,7 +1,9 @@
 // What the calls of `box.files` take. Paths are absolute paths in the box.
 
+import type { StartProgress } from '../machine/launch.ts'
+
 export interface FileOptions {
-  /** Ends the call with `aborted`. */
+  /** Ends the call with `aborted`, and the start of a box that was started for it. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -60,7 +62,8 @@ export interface FilesProgress {
 export interface CopyFilesOptions extends FileOptions {
   /** Keeps numeric owners; by default what is copied in is root's, what is copied out the program's. */
   readonly ownership?: boolean
-  readonly onProgress?: ((progress: FilesProgress) => void) | undefined
+  /** Told how far the copy is, and before that the start of a box that did not run. */
+  readonly onProgress?: ((progress: FilesProgress | StartProgress) => void) | undefined
 }
 
 export interface CopyInOptions extends CopyFilesOptions {

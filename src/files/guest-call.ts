@@ -4,11 +4,8 @@ import { aborted, unlessAborted } from '../aborted.ts'
 import { StreamOver, type AgentStream } from '../agent/agent-stream.ts'
 import { guestError } from '../agent/errno.ts'
 import type { Field, Fields } from '../agent/fields.ts'
-import type { AgentSession } from '../agent/session.ts'
 import type { ByteSource } from '../byte-source.ts'
-
-/** The session with a box's agent; starts the box where that is needed. */
-export type Connect = () => Promise<AgentSession>
+import type { Connect } from '../connect.ts'
 
 export interface GuestCall {
   readonly kind: number
@@ -66,7 +63,7 @@ interface Begun {
 
 async function begin(connect: Connect, call: GuestCall): Promise<Begun> {
   const { kind, fields, signal } = call
-  const session = await unlessAborted(connect(), signal)
+  const session = await unlessAborted(connect({ signal }), signal)
   const stream = await session.openStream(kind, fields, signal === undefined ? {} : { signal })
   const abort = (): void => stream.cancel()
   signal?.addEventListener('abort', abort)

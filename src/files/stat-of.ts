@@ -3,8 +3,9 @@
 import { u32Field } from '../agent/fields.ts'
 import { Violation } from '../agent/frame.ts'
 import { StreamKind } from '../agent/protocol.ts'
+import type { Connect } from '../connect.ts'
 import { decodeStat, type FileStat } from './file-stat.ts'
-import { ask, type Connect } from './guest-call.ts'
+import { ask } from './guest-call.ts'
 import { pathField } from './guest-path.ts'
 
 const NO_FOLLOW = 1

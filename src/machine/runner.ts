@@ -76,10 +76,10 @@ export class Runner {
   }
 
   /** The session with the agent of a box, which is started where it does not run. */
-  async session(boxId: string): Promise<AgentSession> {
+  async session(boxId: string, options: CallOptions<StartProgress> = {}): Promise<AgentSession> {
     const running = await this.runningSession(boxId)
     if (running !== null) return running
-    await this.#home.inTurn(boxId, () => this.start(boxId))
+    await this.#home.inTurn(boxId, () => this.start(boxId, options), options.signal)
     return (await this.runningSession(boxId)) ?? this.#notRunning(boxId)
   }
 

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isBoxLiteError } from '../../src/error.ts'
 import type { BoxFiles } from '../../src/files/box-files.ts'
 import type { FilesProgress } from '../../src/files/file-options.ts'
+import type { StartProgress } from '../../src/machine/launch.ts'
 import { collect } from '../archive/streams.ts'
 import type { ExecSubject, Opened } from './exec-suite.ts'
 
@@ -272,7 +273,7 @@ export function filesSuite(name: string, open: () => Promise<Opened<FilesSubject
       })
 
       it('says how far it is', async () => {
-        const seen: FilesProgress[] = []
+        const seen: (FilesProgress | StartProgress)[] = []
         await files.copyIn(new Blob([pattern(MIB)]), `${there}/x`, { onProgress: (progress) => seen.push(progress) })
         expect(seen.at(-1)).toEqual({ stage: 'copyIn', doneBytes: MIB, totalBytes: MIB })
       })

@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Protocol } from '../../src/agent/protocol.ts'
 import { AgentSession } from '../../src/agent/session.ts'
-import { startShell, type Connect, type ShellOptions } from '../../src/exec/exec.ts'
+import type { Connect } from '../../src/connect.ts'
+import { startShell, type ShellOptions } from '../../src/exec/exec.ts'
 import type { Execution } from '../../src/exec/execution.ts'
 import { attachTerminal, type AttachedTerminal } from '../../src/terminal.ts'
 import { FakeAgent, NONCE, type FakeStream } from '../agent/fake-agent.ts'
@@ -68,7 +69,7 @@ describe('a terminal on a shell', () => {
     let up = (): void => {}
     const booted = new Promise<void>((resolve) => (up = resolve))
     const terminal = new FakeTerminal()
-    attachTerminal(terminal, boxOf(() => booted.then(connect)))
+    attachTerminal(terminal, boxOf(() => booted.then(() => connect())))
     terminal.type('ls\r')
     terminal.resize(90, 20)
     const opening = agent.nextOpen()

@@ -39,10 +39,7 @@ export async function uploadFiles(app: App, files: readonly File[]): Promise<voi
     const path = join(directory.path, file.name)
     await app.perform(
       `Uploading '${file.name}'`,
-      (task) => {
-        const { signal } = task
-        return box.files.copyIn(file, path, { signal, onProgress: ({ doneBytes }) => task.progress(doneBytes, file.size) })
-      },
+      ({ signal, onProgress }) => box.files.copyIn(file, path, { signal, onProgress }),
       { boxId: box.id, cancellable: true, done: `'${file.name}' was uploaded to ${directory.path}` },
     )
   }
