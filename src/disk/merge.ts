@@ -22,6 +22,8 @@ export interface MergeOptions {
   readonly codec?: Codec
   /** Ends the work with `aborted`; the target is then half made. */
   readonly signal?: AbortSignal | undefined
+  /** Told how much of the disk was gone through, 0 to 1. */
+  readonly onProgress?: ((done: number) => void) | undefined
 }
 
 /** Layers of the chain that go into the target. */
@@ -33,7 +35,7 @@ const COPY_BYTES = 2 << 20
  * upper's virtual size; zeros stay zeros, also where `lower` was shorter than what it stands on. Durable when it resolves.
  */
 export async function mergeLayers(options: MergeOptions): Promise<void> {
-  const { upper, lower, below, target, backing, signal } = options
+  const { upper, lower, below, target, backing, signal, onProgress } = options
   const codec = options.codec === undefined ? {} : { codec: options.codec }
   if ((backing?.name ?? null) !== (below[0]?.name ?? null)) {
     throw new BoxLiteError('invalid_argument', 'The merged layer has to stand on what the lower one stood on')
@@ -44,7 +46,7 @@ export async function mergeLayers(options: MergeOptions): Promise<void> {
   for await (const run of runsOf(source)) {
     checkAborted(signal)
     if (run.isZero) await disk.writeZeroes(run.offset, run.length)
-    else await copy(source, disk, run, signal)
+    else await copy(source, disk, run, signal, (doneBytes) => onProgress?.((run.offset + doneBytes) / source.sizeBytes))
   }
   await disk.close()
 }
@@ -76,13 +78,14 @@ async function* runsOf(source: Chain): AsyncIterable<Run> {
   if (run.length > 0) yield run
 }
 
-async function copy(source: Chain, disk: Disk, run: Run, signal: AbortSignal | undefined): Promise<void> {
+async function copy(source: Chain, disk: Disk, run: Run, signal: AbortSignal | undefined, tell: (doneBytes: number) => void): Promise<void> {
   for (let done = 0; done < run.length; ) {
     checkAborted(signal)
     const bytes = new Uint8Array(Math.min(COPY_BYTES, run.length - done))
     await source.read(run.offset + done, bytes)
     await disk.write(run.offset + done, bytes)
     done += bytes.length
+    tell(done)
   }
 }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { BoxLite } from '../../src/boxlite.ts'
 import type { Box } from '../../src/box.ts'
 import type { EngineName } from '../../src/engine.ts'
+import { runOnce } from '../../src/run.ts'
 import { describeWhere } from '../describe-where.ts'
 
 /** Small enough to start quickly, large enough for both engines. */
@@ -54,11 +55,37 @@ export function describeApi(engine: EngineName, where: string, whyNot: string | 
       expect(Math.abs(Number((await box.exec('date', ['+%s'])).stdout) * 1000 - Date.now())).toBeLessThan(60_000)
     })
 
-    it('keeps the disk over a stop and a start', async () => {
+    it('keeps the disk over a stop and a start, and snapshots it where it does not run', async () => {
       await put(box, '/root/kept', 'over a stop')
       await box.stop()
       expect((await box.info()).state).toBe('stopped')
+      expect(await box.snapshot.create('cold')).toMatchObject({ consistency: 'stopped' })
       expect(await textOf(box, '/root/kept')).toBe('over a stop')
+      await put(box, '/root/kept', 'changed')
+      await box.stop()
+      await box.snapshot.restore('cold')
+      expect(await textOf(box, '/root/kept')).toBe('over a stop')
+      await box.snapshot.remove('cold')
+    })
+
+    it('is the same box for whoever asks for it by its name', async () => {
+      const asked = await lite.getOrCreate({ name: 'web', ...SMALL })
+      expect([asked.created, asked.box.id, (await lite.get('web'))?.id]).toEqual([false, box.id, box.id])
+      expect(await lite.list()).toEqual([expect.objectContaining({ id: box.id, name: 'web', state: 'running' })])
+    })
+
+    it('runs one command in a box that is gone afterwards', async () => {
+      const { image, ...small } = SMALL
+      const ran = await runOnce(() => home.open(), 'cat; echo $((6 * 7)); exit 3', { image, ...small, stdin: 'given\n' })
+      expect(ran).toMatchObject({ stdout: 'given\n42\n', exitCode: 3 })
+      expect((await lite.list()).map(({ id }) => id)).toEqual([box.id])
+    })
+
+    it('has no network: what would need one is told so at once', async () => {
+      const { stderr, exitCode } = await box.exec('wget', ['-q', '-O', '-', 'http://192.0.2.1/'])
+      expect([exitCode, stderr]).toEqual([1, expect.stringContaining('Network is unreachable')])
+      const refusal = { code: 'unsupported', message: expect.stringContaining('network') as string }
+      await expect(lite.create({ ...SMALL, network: {} } as object)).rejects.toMatchObject(refusal)
     })
 
     it('runs with the environment, directory and user of the box, and those of the call before them', async () => {
@@ -79,6 +106,7 @@ export function describeApi(engine: EngineName, where: string, whyNot: string | 
       expect(await textOf(box, '/root/state')).toBe('clean')
       expect((await box.exec('ls', ['/etc'])).exitCode).toBe(0)
       expect((await box.snapshot.list()).map(({ name }) => name).sort()).toEqual(['clean', 'wrecked'])
+      expect(await box.snapshot.get('clean')).toMatchObject({ name: 'clean', boxId: box.id, virtualSizeBytes: 2 ** 30 * SMALL.diskSizeGb })
     })
 
     it('clones a running box; both go on, each for itself', async () => {
@@ -102,11 +130,14 @@ export function describeApi(engine: EngineName, where: string, whyNot: string | 
       await other.remove({ force: true })
     })
 
-    it('pauses and resumes', async () => {
+    it('pauses and resumes, and tells of both', async () => {
+      const events = box.events()
       await box.pause()
       await expect(box.exec('true')).rejects.toMatchObject({ code: 'invalid_state' })
       await box.resume()
       expect((await box.exec('true')).exitCode).toBe(0)
+      for (const state of ['paused', 'running']) expect((await events.next()).value).toMatchObject({ kind: 'state', state, boxId: box.id })
+      await events.return!()
     })
 
     it('runs the program of the box after each start, and shows what the console said', async () => {

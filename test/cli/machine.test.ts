@@ -1,6 +1,6 @@
 // The commands that run machines, each a process of its own, on every engine that works here.
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { GuestMetrics } from '../../hosts/node/index.ts'
@@ -32,10 +32,16 @@ describe('commands on boxes without a machine', () => {
     }
   })
 
-  it('say line by line what works here', async () => {
+  it('say line by line what works here', async (context) => {
     const { out, code } = await run(['doctor', '--json'])
     expect(JSON.parse(out)).toContainEqual(expect.objectContaining({ what: 'v86', works: true }))
     expect(code).toBe(noGuest === null ? 0 : 1)
+    // Where somebody looks: that it is being found out.
+    if (!existsSync('/usr/bin/script')) return context.skip('there is no script(1) on this machine')
+    const env = environment({ BOXLITE_HOME: join(cwd, 'home'), ...guest })
+    const { stdout } = spawnSync('/usr/bin/script', ['-qec', `${process.execPath} ${mainPath} doctor`, '/dev/null'], { cwd, env, encoding: 'utf8' })
+    expect(stdout).toContain('Examining this machine  trying what could run boxes\r\u001b[K')
+    expect(stdout).toContain('+ v86: ')
   })
 })
 
@@ -132,11 +138,47 @@ describeWhere(noQemu, 'commands on boxes that run on QEMU', () => {
   })
 })
 
+describeWhere(noGuest, 'commands on images', () => {
+  it('list, build, make and forget them', async () => {
+    expect((await run(['images', 'build', 'base'])).out).toMatch(/^Image 'base' is in the home \([0-9a-f]{12}\)\n$/)
+    mkdirSync(join(cwd, 'root/data'), { recursive: true })
+    writeFileSync(join(cwd, 'root/data/file'), 'mine')
+    expect(await run(['images', 'import', 'mine', 'root'])).toMatchObject({ code: 0, out: expect.stringMatching(/^Image 'mine' is/) as string })
+    expect((await run(['images', 'import', 'mine', 'root'])).err).toContain("There is an image 'mine' already")
+    const known = async (): Promise<string[]> => {
+      const images = JSON.parse((await run(['images', 'ls', '--json'])).out) as { reference: string }[]
+      return images.map(({ reference }) => reference)
+    }
+    expect(await known()).toEqual(expect.arrayContaining(['base', 'mine']))
+    expect((await run(['images', 'ls'])).out).toMatch(/^IMAGE .*\nbase +[0-9a-f]{12} +.*\nmine +[0-9a-f]{12} +/)
+    expect(await run(['images', 'rm', 'mine'])).toMatchObject({ code: 0, out: "Removed image 'mine'\n" })
+    expect(await known()).not.toContain('mine')
+    expect(await run(['images', 'rm', 'mine'])).toMatchObject({ code: 1, err: expect.stringContaining("image 'mine' not found") as string })
+  })
+})
+
 describeWhere(noGuest, 'commands on v86', () => {
   it('run a command in a fresh box, and leave nothing', async () => {
     const ran = await run(['run', '--engine=v86', '--memory=128M', '--size=256M', 'sh', '-c', 'cat; exit 4'], { input: 'in and out' })
     expect(ran).toMatchObject({ out: 'in and out', code: 4 })
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([])
+    // Nor of what the consoles of boxes said that are gone.
+    expect(readdirSync(join(cwd, 'home/run'))).toEqual([])
+  })
+
+  it('use a box for their own time: a shell, copies, snapshots, its console', async () => {
+    await run(['create', 'own', '--image=base', '--memory=128M', '--size=256M'])
+    const own = (args: readonly string[], options: RunOptions = {}): Promise<Ran> => run([args[0]!, '--engine=v86', ...args.slice(1)], options)
+    const input = 'echo kept > /root/kept; echo said on the console > /dev/console; echo from the shell; exit 3\n'
+    expect(await own(['shell', 'own'], { input })).toMatchObject({ out: 'from the shell\n', code: 3 })
+    expect((await run(['logs', 'own'])).out).toContain('said on the console')
+    expect(await run(['snapshot', 'create', 'own', 'clean'])).toMatchObject({ code: 0, out: expect.stringContaining('clean') as string })
+    expect((await own(['cp', '-', 'own:/root/kept'], { input: 'changed' })).code).toBe(0)
+    expect((await own(['cp', 'own:/root/kept', '-'])).out).toBe('changed')
+    expect((await run(['snapshot', 'restore', 'own', 'clean'])).code).toBe(0)
+    expect((await own(['exec', 'own', 'cat', '/root/kept'])).out).toBe('kept\n')
+    expect(JSON.parse((await run(['info', 'own', '--json'])).out)).toMatchObject({ state: 'stopped', image: 'base', snapshotCount: 1 })
+    expect((await run(['rm', 'own'])).code).toBe(0)
   })
 
   it('say that no machine can be left running', async () => {

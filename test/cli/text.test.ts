@@ -1,4 +1,5 @@
 // What the command line says, as pure functions: sizes, tables, trees, guesses.
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { formatDate } from '../../hosts/node/cli/date.ts'
 import { nearest } from '../../hosts/node/cli/nearest.ts'
@@ -119,6 +120,19 @@ describe('progress', () => {
 
   it('is not redrawn faster than anyone reads', () => {
     expect(draw(Array.from({ length: 1000 }, (_, i) => [i, 1000] as const)).split('\r').length).toBeLessThan(20)
+  })
+
+  it('is shown by every command but those that are over at once, whatever they are given', () => {
+    const folder = new URL('../../hosts/node/cli/', import.meta.url)
+    // They read records, or the head of an image; `logs` and `stats` show what comes.
+    const quick = { box: ['info', 'ls'], disk: ['create', 'info', 'repoint', 'resize'], machine: ['logs', 'stats'] }
+    for (const [group, names] of Object.entries(quick)) {
+      const silent = readdirSync(new URL(group, folder)).filter((name) => {
+        const source = readFileSync(new URL(`${group}/${name}`, folder), 'utf8')
+        return source.includes('defineCommand({') && !/\b(?:watch|startBox|terminal\.progress)\(/.test(source)
+      })
+      expect(silent, group).toEqual(names.map((name) => `${name}.ts`))
+    }
   })
 
   it('is silent where standard error is no terminal', () => {

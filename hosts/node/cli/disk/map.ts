@@ -24,9 +24,15 @@ export const diskMap = defineCommand({
     const range = parseRange(options, path)
     const extents = await withChosenDisk(terminal, { command: path, file, options, mode: 'read' }, async (disk) => {
       const found: Extent[] = []
-      for await (const extent of disk.extents(range.offset, lengthOnDisk(range, disk.sizeBytes))) {
-        terminal.signal.throwIfAborted()
-        found.push(extent)
+      const progress = terminal.progress('Mapping')
+      try {
+        for await (const extent of disk.extents(range.offset, lengthOnDisk(range, disk.sizeBytes))) {
+          terminal.signal.throwIfAborted()
+          progress.share((extent.offset + extent.length) / disk.sizeBytes)
+          found.push(extent)
+        }
+      } finally {
+        progress.end()
       }
       return found
     })

@@ -33,9 +33,12 @@ export const diskMerge = defineCommand({
       const next = below[0]
       const backing = next === undefined ? null : { name: next.name, format: next.format }
       const target = await targetOf(file!, options.output)
-      await writeNewFile(target, { overwrite: options.output === undefined, signal: terminal.signal }, async (output) => {
-        await mergeLayers({ upper: upper!, lower, below, target: output, backing, codec: nodeCodec, signal: terminal.signal })
-      })
+      const { signal } = terminal
+      const progress = terminal.progress('Merging')
+      await writeNewFile(target, { overwrite: options.output === undefined, signal }, async (output) => {
+        const onProgress = (done: number): void => progress.share(done)
+        await mergeLayers({ upper: upper!, lower, below, target: output, backing, codec: nodeCodec, signal, onProgress })
+      }).finally(() => progress.end())
       return { path: options.output ?? file!, merged: lower.name, backing }
     })
     if (options.json === true) terminal.printJson(merged)

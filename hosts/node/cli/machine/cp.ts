@@ -41,7 +41,17 @@ export const boxCopy = defineCommand({
 })
 
 async function show(terminal: Terminal, box: Box, file: string): Promise<null> {
-  for await (const bytes of box.files.readStream(file, { signal: terminal.signal })) await terminal.writeBytes(bytes)
+  const progress = terminal.progress('Copying')
+  let doneBytes = 0
+  try {
+    for await (const bytes of box.files.readStream(file, { signal: terminal.signal })) {
+      await terminal.writeBytes(bytes)
+      // What is shown here and there at once cannot be read.
+      if (!terminal.showsOutput) progress.update((doneBytes += bytes.length), null)
+    }
+  } finally {
+    progress.end()
+  }
   return null
 }
 

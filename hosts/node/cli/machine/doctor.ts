@@ -23,7 +23,9 @@ export const machineDoctor = defineCommand({
     // Not part of the command's one file: engines find their threads and the guest by where their own modules stand.
     const [{ homeDirectory }, { nodeHost }] = await Promise.all([import('../../home.ts'), import('../../host.ts')])
     const host = nodeHost()
-    const engines = await Promise.all(host.engines.map((engine) => engine.probe()))
+    const progress = terminal.progress('Examining this machine')
+    progress.step('trying what could run boxes')
+    const engines = await Promise.all(host.engines.map((engine) => engine.probe())).finally(() => progress.end())
     const guest = await lookForGuest(host)
     const findings: readonly Finding[] = [
       fine('Node', `${process.version} on ${process.platform} ${process.arch}`),
