@@ -168,6 +168,14 @@ describe('files', () => {
     expect((await call(StreamKind.REMOVE, [[1, '/'], [2, u32(1)]])).error).toBe(errno.EBUSY)
   })
 
+  it('are refused where more than 512 directories are within each other, as a copy and a removal', async () => {
+    for (const [name, levels, error] of [['deep', 512, 0], ['deeper', 600, errno.ELOOP]] as const) {
+      mkdirSync(at(`${name}${'/d'.repeat(levels - 1)}`), { recursive: true })
+      expect((await call(StreamKind.ARCHIVE, [[1, at(name)]])).error, name).toBe(error)
+      expect((await call(StreamKind.REMOVE, [[1, at(name)], [2, u32(1)]])).error, name).toBe(error)
+    }
+  })
+
   it('are renamed, and their mode is changed', async () => {
     writeFileSync(at('old'), 'x')
     expect((await call(StreamKind.RENAME, [[1, at('old')], [2, at('new')]])).error).toBe(0)
