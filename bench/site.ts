@@ -25,6 +25,8 @@ export class Site {
   readonly #files: ReadonlyMap<string, Buffer>
   /** Whether the guest can be reached: else its requests fail, as without a network. */
   hasGuest = true
+  /** Bytes of all files that were sent; none is compressed. */
+  sentBytes = 0
 
   private constructor(server: Server, files: ReadonlyMap<string, Buffer>) {
     this.#server = server
@@ -70,6 +72,7 @@ export class Site {
       response.writeHead(404).end()
       return
     }
+    this.sentBytes += body.length
     const type = types[extname(path)] ?? 'application/octet-stream'
     response.writeHead(200, { 'content-type': type, 'content-length': body.length, 'cache-control': 'no-store' }).end(body)
   }
