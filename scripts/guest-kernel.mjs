@@ -1,13 +1,16 @@
 // The kernel of the guest: Debian's source package and our fragment, built once per fragment and kept.
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { downloadOne, isAvailable, readPackageLists } from './guest-apt.mjs'
 import { BuildError, base, cacheDirectory, emptyFolder, epochSeconds, execute, keyOf, publish, requireRoom, step } from './guest-steps.mjs'
 
 const sourcePackage = 'linux-source-6.1'
 const fragment = join(base, 'guest/kernel/i386.fragment')
 const script = join(base, 'guest/kernel/build.sh')
+
+/** Says what the unpacked source is; written when it is whole. */
+const sourceNote = 'package.json'
 
 /** Room for the archive, the tree and the objects, all of which go when the kernel is there. */
 const neededBytes = 3e9
@@ -20,19 +23,30 @@ export function kernelFolder() {
   return join(cacheDirectory(), `386-kernel-${keyOf([fragment, script])}`)
 }
 
+/** Whether the kernel is built. */
+export const isKernelBuilt = () => existsSync(join(kernelFolder(), 'kernel.json'))
+
+/** Where its build has what it needs between its stages. */
+const workFolder = () => join(cacheDirectory(), 'work', basename(kernelFolder()))
+
+/** Refuses, before anything is installed or built, where the kernel cannot be built: no room for it, or no source. */
+export async function requireKernelSource() {
+  if (isKernelBuilt()) return
+  requireRoom(neededBytes)
+  // Of an interrupted build the source is here.
+  if (existsSync(join(workFolder(), sourceNote))) return
+  await readPackageLists('amd64')
+  if (await isAvailable(sourcePackage)) return
+  throw new BuildError(
+    `the package lists of this machine have no ${sourcePackage}: the kernel is built from the source of Debian 12 (bookworm). ` +
+      "Install the guest that was built elsewhere: 'npm install boxlite-guest-386'",
+  )
+}
+
 /** Builds the kernel unless it is there. Every stage that was finished before an interruption is kept. */
 export async function buildKernel() {
-  const folder = kernelFolder()
-  if (existsSync(join(folder, 'kernel.json'))) return
-  requireRoom(neededBytes)
-  await readPackageLists('amd64')
-  if (!(await isAvailable(sourcePackage))) {
-    throw new BuildError(
-      `the package lists of this machine have no ${sourcePackage}: the kernel is built from the source of Debian 12 (bookworm). ` +
-        "Install the guest that was built elsewhere: 'npm install boxlite-guest-386'",
-    )
-  }
-  const work = join(cacheDirectory(), 'work', folder.slice(cacheDirectory().length + 1))
+  if (isKernelBuilt()) return
+  const [folder, work] = [kernelFolder(), workFolder()]
   const source = await unpackedSource(work)
   const out = join(work, 'out')
   await step('building the kernel; nothing of this is repeated later', 230, (tell) => compile(source.tree, out, tell))
@@ -46,7 +60,7 @@ export async function buildKernel() {
 
 async function unpackedSource(work) {
   const tree = join(work, 'source')
-  const said = join(work, 'package.json')
+  const said = join(work, sourceNote)
   if (!existsSync(said)) {
     const got = await step(`downloading ${sourcePackage}, 140 MB`, 15, () => downloadOne(sourcePackage, join(work, 'download')))
     await step('unpacking the kernel source', 30, () => unpack(got.path, work, tree))

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { downloadOne, readPackageLists } from './guest-apt.mjs'
 import { cpio } from './guest-cpio.mjs'
 import { buildImage, imageFolder, makeEmptyDisk, readRecipe, recipeNames } from './guest-image.mjs'
-import { buildKernel, kernelFolder } from './guest-kernel.mjs'
+import { buildKernel, isKernelBuilt, kernelFolder, requireKernelSource } from './guest-kernel.mjs'
 import { marks, pruneCache } from './guest-prune.mjs'
 import { base, cacheDirectory, duration, emptyFolder, execute, fileEntry, keyOf, main, publish, runLocked, step } from './guest-steps.mjs'
 import { requireTools, whyNotHere } from './guest-tools.mjs'
@@ -80,8 +80,8 @@ async function buildGuest() {
   const folder = guestFolder()
   if (!isGuestBuilt()) {
     console.log(`guest: building it into ${folder}`)
-    const first = !existsSync(join(kernelFolder(), 'kernel.json'))
-    if (first) console.log('guest: the first time takes about 5 minutes on two idle cores, nearly all of it for the kernel')
+    if (!isKernelBuilt()) console.log('guest: the first time takes about 5 minutes on two idle cores, nearly all of it for the kernel')
+    await requireKernelSource()
     await requireTools('guest')
     await buildKernel()
     await buildImage('base')

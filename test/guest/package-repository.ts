@@ -19,8 +19,10 @@ export interface TestPackage {
   readonly name: string
   readonly version: string
   readonly depends?: string
+  /** By default i386. */
+  readonly architecture?: 'all' | 'i386'
   /** Path inside the package to content. */
-  readonly files: Readonly<Record<string, string>>
+  readonly files: Readonly<Record<string, string | Uint8Array>>
 }
 
 /** Makes a repository in `folder` and gives back the APT_CONFIG of a system that knows no other source. */
@@ -42,14 +44,16 @@ export function makeRepository(folder: string, packages: readonly TestPackage[])
   return config
 }
 
-function makePackage(work: string, repository: string, { name, version, depends, files }: TestPackage): void {
+function makePackage(work: string, repository: string, { name, version, depends, architecture = 'i386', files }: TestPackage): void {
   mkdirSync(join(work, 'DEBIAN'), { recursive: true })
   const dependency = depends === undefined ? '' : `Depends: ${depends}\n`
-  const fields = `Package: ${name}\nVersion: ${version}\nArchitecture: i386\nMaintainer: test <test@example.com>\n${dependency}Description: a test\n`
+  const what = `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\n`
+  const fields = `${what}Maintainer: test <test@example.com>\n${dependency}Description: a test\n`
   writeFileSync(join(work, 'DEBIAN/control'), fields)
   for (const [path, content] of Object.entries(files)) {
     mkdirSync(join(work, path, '..'), { recursive: true })
     writeFileSync(join(work, path), content, { mode: 0o755 })
   }
-  execFileSync('dpkg-deb', ['--root-owner-group', '--build', '-Znone', work, join(repository, `${name}_${version}_i386.deb`)], { stdio: 'pipe' })
+  const target = join(repository, `${name}_${version}_${architecture}.deb`)
+  execFileSync('dpkg-deb', ['--root-owner-group', '--build', '-Znone', work, target], { stdio: 'pipe' })
 }
