@@ -52,7 +52,7 @@ export class CodeRunner {
   run(program, { signal }) {
     const { timeLimitMs, outputLimitBytes } = this.#limits
     const options = { user: 'box', cwd: '/home/box', stdin: program, timeoutMs: timeLimitMs, maxOutputBytes: outputLimitBytes, signal }
-    return this.#turns.run(async () => {
+    const work = async () => {
       signal.throwIfAborted()
       const box = await this.#prepared.clone({ snapshot: READY })
       try {
@@ -60,7 +60,8 @@ export class CodeRunner {
       } finally {
         await box.remove({ force: true })
       }
-    })
+    }
+    return this.#turns.run(work, signal)
   }
 
   /** Lets what runs come to its end, and takes no more. */

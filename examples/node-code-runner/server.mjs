@@ -30,25 +30,23 @@ class Refusal extends Error {
 }
 
 /** A number of the command line. */
-function count(name) {
+function count(name, least) {
   const value = Number(options[name])
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  console.error(`--${name} is a whole number, not '${options[name]}'`)
+  if (options[name] !== '' && Number.isSafeInteger(value) && value >= least) return value
+  console.error(`--${name} is a whole number from ${least} on, not '${options[name]}'`)
   return process.exit(64)
 }
 
+const port = count('port', 0)
+const limits = { timeLimitMs: count('time-limit-ms', 1), machines: count('machines', 1), waiting: count('waiting', 0) }
 console.log('Preparing; the very first time this builds the image, which takes a minute …')
-const runner = await CodeRunner.open({
-  homeDir: options.home,
-  timeLimitMs: count('time-limit-ms'),
-  machines: count('machines'),
-  waiting: count('waiting'),
-})
+const runner = await CodeRunner.open({ homeDir: options.home, ...limits })
 const server = createServer({ requestTimeout: 10_000 }, (request, response) => void answer(request, response))
-server.listen(count('port'), '127.0.0.1')
+server.listen(port, '127.0.0.1')
 await once(server, 'listening')
 console.log(`Python for everybody at http://127.0.0.1:${server.address().port}/run, on ${runner.engine}`)
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, shutDown)
+const endings = ['SIGINT', 'SIGTERM']
+for (const signal of endings) process.once(signal, shutDown)
 
 async function answer(request, response) {
   const gone = new AbortController()
@@ -71,7 +69,7 @@ async function readProgram(request) {
   if (request.url !== '/run') throw new Refusal(404, 'There is only /run')
   if (request.method !== 'POST') throw new Refusal(405, 'Send the program with POST', { allow: 'POST' })
   // A page of another origin cannot send this type without asking first, and nobody answers.
-  if (request.headers['content-type'] !== 'text/x-python') throw new Refusal(415, 'The content type of a program is text/x-python')
+  if (!/^text\/x-python *(;|$)/i.test(request.headers['content-type'] ?? '')) throw new Refusal(415, 'The content type of a program is text/x-python')
   const chunks = []
   let bytes = 0
   // To leave the loop is not to hang up.
@@ -97,6 +95,7 @@ function reply(response, status, body, headers = {}) {
 
 /** Takes no more requests, answers those that it has, and ends the machines. A second signal does not wait. */
 async function shutDown() {
+  for (const signal of endings) process.removeListener(signal, shutDown)
   console.log('Shutting down; what runs may end')
   const closed = once(server, 'close')
   server.close()

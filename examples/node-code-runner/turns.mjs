@@ -19,26 +19,42 @@ export class Turns {
     this.#options = options
   }
 
-  /** Runs `work` when its turn comes, and resolves with what it gives; `NoTurn` where none comes. */
-  async run(work) {
+  /** Runs `work` when its turn comes, and resolves with what it gives; `NoTurn` where none comes. An abort of `signal` ends the waiting. */
+  async run(work, signal) {
     if (this.#closed) throw new NoTurn('The server is shutting down')
     if (this.#queue.length >= this.#options.waiting && !this.#isFree()) throw new NoTurn('Too many others are waiting')
-    await new Promise((begin, refuse) => {
-      this.#queue.push({ begin, refuse })
-      this.#next()
-    })
+    await this.#turn(signal)
     try {
       return await work()
     } finally {
-      this.#active--
       this.#sinceRest++
-      if (this.#active === 0 && this.#isRestDue()) await this.#rest()
+      // The last one rests before it leaves, so that whoever waits for the end waits for the rest, too.
+      if (this.#active === 1 && this.#isRestDue()) await this.#rest()
+      this.#active--
       if (this.#active === 0) this.#ended()
       this.#next()
     }
   }
 
-  /** Turns away whoever waits and whoever comes; resolves when those that run have ended. */
+  /** Resolves when a turn has come. Who gave up leaves its place to the next. */
+  async #turn(signal) {
+    const place = {}
+    const turn = new Promise((begin, refuse) => Object.assign(place, { begin, refuse }))
+    const giveUp = () => {
+      this.#queue = this.#queue.filter((other) => other !== place)
+      place.refuse(signal.reason)
+    }
+    signal.addEventListener('abort', giveUp)
+    this.#queue.push(place)
+    this.#next()
+    try {
+      await turn
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+    }
+  }
+
+  /** Turns away whoever waits and whoever comes; resolves when those that run have ended, and the rest is over that was due. */
   async close() {
     this.#closed = true
     for (const { refuse } of this.#queue.splice(0)) refuse(new NoTurn('The server is shutting down'))

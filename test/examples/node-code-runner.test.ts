@@ -11,30 +11,33 @@ import { runExample, type Example } from './run-example.ts'
 import { Turns } from '../../examples/node-code-runner/turns.mjs'
 
 interface TurnsOf {
-  run<T>(work: () => Promise<T>): Promise<T>
+  run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>
   close(): Promise<void>
 }
 
+type Work = (name: string, signal?: AbortSignal) => Promise<string>
+
 describe('turns', () => {
+  const staying = new AbortController().signal
   /** Turns, and work that ends when it is told to. */
-  const make = (options: object): { turns: TurnsOf; log: string[]; work: (name: string) => Promise<string>; end: (name: string) => void } => {
+  const make = (options: object): { turns: TurnsOf; log: string[]; work: Work; end: (name: string) => void } => {
     const log: string[] = []
     const ends = new Map<string, () => void>()
     const rest = async (): Promise<void> => void log.push('rest')
     const turns = new Turns({ atOnce: 2, waiting: 2, restEvery: 100, rest, ...options }) as TurnsOf
-    const work = (name: string): Promise<string> =>
+    const work: Work = (name, signal = staying) =>
       turns.run(async () => {
         log.push(name)
         await new Promise<void>((resolve) => ends.set(name, resolve))
         return name
-      })
+      }, signal)
     return { turns, log, work, end: (name) => ends.get(name)!() }
   }
   const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
   it('let so many run and so many wait, in their order, and turn the others away', async () => {
     const { log, work, end } = make({})
-    const all = ['a', 'b', 'c', 'd'].map(work)
+    const all = ['a', 'b', 'c', 'd'].map((name) => work(name))
     await expect(work('e')).rejects.toThrow('Too many others are waiting')
     expect(log).toEqual(['a', 'b'])
     end('b')
@@ -49,7 +52,7 @@ describe('turns', () => {
 
   it('rest when nobody runs, also while others wait', async () => {
     const { log, work, end } = make({ restEvery: 1 })
-    const all = ['a', 'b', 'c'].map(work)
+    const all = ['a', 'b', 'c'].map((name) => work(name))
     await soon()
     end('a')
     await soon()
@@ -63,7 +66,7 @@ describe('turns', () => {
 
   it('end when those that run have ended; one that fails gives its turn back', async () => {
     const { turns, work, end } = make({ atOnce: 1 })
-    await expect(turns.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed')
+    await expect(turns.run(() => Promise.reject(new Error('failed')), staying)).rejects.toThrow('failed')
     const running = work('a')
     const waiting = work('b').catch(String)
     let closed = false
@@ -76,6 +79,46 @@ describe('turns', () => {
     expect(await running).toBe('a')
     await closing
   })
+
+  it('let go of whoever gives up waiting, and have its place for another', async () => {
+    const { log, work, end } = make({ atOnce: 1, waiting: 1 })
+    const running = work('a')
+    const gone = new AbortController()
+    const waiting = work('b', gone.signal)
+    gone.abort(new Error('hung up'))
+    await expect(waiting).rejects.toThrow('hung up')
+    const next = work('c')
+    await soon()
+    end('a')
+    expect(await running).toBe('a')
+    await soon()
+    end('c')
+    expect(await next).toBe('c')
+    expect(log).toEqual(['a', 'c'])
+  })
+
+  it('end after the rest that is under way', async () => {
+    let wake = (): void => {}
+    const rest = (): Promise<void> => new Promise((resolve) => (wake = resolve))
+    const { turns, work, end } = make({ restEvery: 1, rest })
+    const running = work('a')
+    await soon()
+    end('a')
+    await soon()
+    let closed = false
+    const closing = turns.close().then(() => (closed = true))
+    await soon()
+    expect(closed).toBe(false)
+    wake()
+    await closing
+    expect(await running).toBe('a')
+  })
+})
+
+it('the code runner says which number it does not take, before it prepares anything', async () => {
+  const example = runExample('node-code-runner/server.mjs', ['--machines=0', '--home=/nowhere'], '/nowhere')
+  expect(await example.ended).toBe(64)
+  expect(example.said()).toBe("--machines is a whole number from 1 on, not '0'\n")
 })
 
 describeWhere(await whyNoBox(new QemuEngine(), 'python'), 'the code runner', () => {
@@ -102,9 +145,9 @@ describeWhere(await whyNoBox(new QemuEngine(), 'python'), 'the code runner', () 
 
   it('runs a program in a machine of its own, of which nothing stays', async () => {
     const program = 'import os, pathlib\np = pathlib.Path("mine")\nprint(p.exists(), os.getuid())\np.write_text("x")'
-    for (const round of ['first', 'second']) {
-      const response = await post(program)
-      expect(response.status, round).toBe(200)
+    for (const type of ['text/x-python', 'Text/X-Python; charset=utf-8']) {
+      const response = await post(program, { 'content-type': type })
+      expect(response.status, type).toBe(200)
       expect(await response.json()).toMatchObject({ stdout: 'False 1000\n', stderr: '', exitCode: 0 })
     }
     expect(boxes()).toHaveLength(1)
@@ -113,6 +156,7 @@ describeWhere(await whyNoBox(new QemuEngine(), 'python'), 'the code runner', () 
   it('refuses what is no program', async () => {
     expect((await post('x'.repeat(300_000))).status).toBe(413)
     expect((await post('print(1)', { 'content-type': 'text/plain' })).status).toBe(415)
+    expect((await post('print(1)', { 'content-type': 'text/plain;text/x-python' })).status).toBe(415)
     expect((await fetch(address)).headers.get('allow')).toBe('POST')
     expect((await fetch(new URL('/other', address))).status).toBe(404)
   })
