@@ -1,10 +1,13 @@
 // Keeps the files of one build of the page. The build puts their names, and a hash of them all, into this file.
 
 const FILES = /* files */ []
-const CACHE = `boxlite-playground:${/* version */ ''}`
+const HREFS = FILES.map((file) => new URL(file, self.registration.scope).href)
+// Playgrounds of one origin stand under paths of their own; each clears away what is its own. No scope has a space in it.
+const OURS = `boxlite-playground ${self.registration.scope} `
+const CACHE = OURS + /* version */ ''
 
 self.addEventListener('install', (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()))
+  event.waitUntil(keep().then(() => self.skipWaiting()))
 })
 
 self.addEventListener('activate', (event) => {
@@ -15,9 +18,15 @@ self.addEventListener('activate', (event) => {
 self.addEventListener('fetch', (event) => {
   const url = new URL(event.request.url)
   url.search = ''
-  const own = new Set(FILES.map((file) => new URL(file, self.registration.scope).href))
-  if (event.request.method === 'GET' && own.has(url.href)) event.respondWith(answer(event.request, url.href))
+  url.hash = ''
+  if (event.request.method === 'GET' && HREFS.includes(url.href)) event.respondWith(answer(event.request, url.href))
 })
+
+/** What the browser's own cache holds may be of an older build: the server is asked whether it still is right. */
+async function keep() {
+  const cache = await caches.open(CACHE)
+  await cache.addAll(HREFS.map((href) => new Request(href, { cache: 'no-cache' })))
+}
 
 /** A page is asked for anew, so that a new build is seen; what has a hash in its name never changes. */
 async function answer(request, href) {
@@ -33,5 +42,5 @@ async function answer(request, href) {
 }
 
 async function removeOlder() {
-  for (const name of await caches.keys()) if (name.startsWith('boxlite-playground:') && name !== CACHE) await caches.delete(name)
+  for (const name of await caches.keys()) if (name.startsWith(OURS) && name !== CACHE) await caches.delete(name)
 }
