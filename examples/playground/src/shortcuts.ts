@@ -20,11 +20,15 @@ export const shortcuts = {
 
 export type ShortcutName = keyof typeof shortcuts
 
+type KeyPress = Pick<KeyboardEvent, 'key' | 'code' | 'ctrlKey' | 'shiftKey' | 'altKey' | 'metaKey'>
+
 /** Which one a key press is; null: none. */
-export function shortcutOf(event: KeyboardEvent): ShortcutName | null {
+export function shortcutOf(event: KeyPress): ShortcutName | null {
   if (!event.ctrlKey || !event.shiftKey || event.altKey || event.metaKey) return null
+  // Where the keyboard writes other letters than these, the place of the key says which one is meant.
+  const letter = /^[a-z]$/i.test(event.key) ? event.key.toUpperCase() : event.code.replace(/^Key/, '')
   const names = Object.keys(shortcuts) as ShortcutName[]
-  return names.find((name) => shortcuts[name].key === event.key.toUpperCase()) ?? null
+  return names.find((name) => shortcuts[name].key === letter) ?? null
 }
 
 export function isShortcut(event: KeyboardEvent): boolean {
