@@ -58,10 +58,11 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
     await writeFile(join(playground.directory, 'data.bin'), bytes)
     await tab.page.locator('#upload-file').setInputFiles(join(playground.directory, 'data.bin'))
     await tab.drop('#files-pane', 'poem.txt', 'Wer reitet so spät\n')
-    await tab.button(/^poem\.txt/).click()
+    await tab.button(/^poem\.txt/).dblclick()
     const dialog = tab.page.getByRole('dialog')
     expect(await dialog.locator('pre').innerText()).toBe('Wer reitet so spät\n')
     await tab.press('Escape')
+    expect(await dialog.count()).toBe(0)
     await tab.type('sha256sum data.bin && touch made-in-the-box')
     await tab.untilShown(new RegExp(await sha256(bytes)))
     await tab.button(/^made-in-the-box/).waitFor()
@@ -70,8 +71,55 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
     expect((await readFile(await (await downloading).path())).equals(bytes)).toBe(true)
   })
 
+  it('shows five hundred files of a directory that has more, and says so', async () => {
+    await tab.type('mkdir many && cd many && touch $(seq 520) && cd ..')
+    await tab.button(/^many/).click()
+    await tab.page.locator('#files-pane', { hasText: 'There are 20 more' }).waitFor()
+    expect(await tab.page.locator('.entry').count()).toBe(500)
+    await tab.button('Up').click()
+    await tab.button(/^poem\.txt/).waitFor()
+  })
+
+  it('calls off what moves on, also for a hand that is slow', async () => {
+    await tab.type('dd if=/dev/zero of=huge bs=1 count=0 seek=1073741824')
+    await tab.button("Download 'huge'").click()
+    const cancel = tab.button('Cancel')
+    await cancel.waitFor()
+    // What it says at its end is said to those who see nothing, too.
+    expect(await tab.page.getByRole('status').count()).toBe(1)
+    await cancel.click({ delay: 500 })
+    await tab.page.getByRole('status').getByText("Downloading 'huge': cancelled").waitFor()
+    await tab.type('rm huge')
+  })
+
+  it('takes no folder, and leaves alone what is dropped beside the places for it', async () => {
+    await tab.dropPath('#files-pane', playground.directory)
+    expect(await tab.failure()).toContain('It is a folder')
+    await tab.dropPath('#boxes-pane', playground.directory)
+    expect(await tab.failure()).toContain('It is a folder')
+    expect(await tab.isRefused('#terminals')).toBe(true)
+  })
+
+  it('keeps the focus while a box stops, and starts it for whoever clicks twice', async () => {
+    await tab.page.locator('[data-key=power]').focus()
+    await tab.press('Enter')
+    const start = tab.page.locator('#curtain [data-key=start]')
+    await start.waitFor()
+    expect(await tab.page.evaluate(() => document.activeElement?.getAttribute('data-key'))).toBe('power')
+    await start.click()
+    // The second click of a double one comes when the first has shown what it did, and where the button was there is another.
+    const cancel = tab.button('Cancel')
+    await cancel.focus()
+    await cancel.dispatchEvent('click', { detail: 2 })
+    await tab.untilState('box', 'running')
+    await tab.page.locator('#terminals textarea:focus').waitFor()
+  })
+
   it('exports a box that runs into a file, and makes a box with the same history of it', async () => {
-    await tab.takeSnapshot('kept')
+    await tab.takeSnapshot('kept', 'as it is '.repeat(400))
+    // A note that is too long for the page takes no button away.
+    const { y, height } = (await tab.button('Restore').boundingBox())!
+    expect(y + height).toBeLessThan(820)
     const downloading = tab.page.waitForEvent('download')
     await tab.button("Export 'box'").click()
     const file = join(playground.directory, 'travelled.box')
@@ -92,6 +140,8 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
   })
 
   it('has a lesson whose steps find out that they are done, with a restore by the keyboard alone', async () => {
+    // Another box that is never quiet is nothing to it.
+    await tab.type('while sleep 0.2; do echo; done')
     await tab.page.getByRole('tab', { name: 'Lesson' }).click()
     await tab.button('Begin').click()
     await tab.untilState('lesson', 'running')
@@ -103,8 +153,12 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
     await tab.untilShown(/#$/m)
     await tab.button('Check').click()
     await tab.page.locator('.step .hint', { hasText: '/root/work/started' }).waitFor()
+    // Whatever box is shown, the lesson types into its own.
+    await tab.box('box').click()
+    await tab.untilState('box', 'running')
     await typed()
     await done(1)
+    await tab.untilState('lesson', 'running')
     await typed()
     await done(2)
     await tab.takeSnapshot('safe')
@@ -142,19 +196,36 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
     await curtain.getByText('runs in another tab').waitFor()
     await curtain.getByRole('button', { name: "Take over 'lesson'" }).click()
     await other.untilShown(/#$/m)
-    await tab.untilState('lesson', 'stopped')
+    // It may have seen by now that the other one has started it.
+    await tab.button(/^(Start|Take over) 'lesson'$/).first().waitFor()
+    await other.page.close()
+  })
+
+  it('tells ages that grow', async () => {
+    const other = await playground.visit((page) => page.clock.install())
+    await other.box('box').click()
+    const age = other.moment('kept').locator('.moment-facts')
+    await age.waitFor()
+    await other.page.clock.fastForward('03:00:00')
+    await age.getByText('3 h ago').waitFor()
     await other.page.close()
   })
 
   it('finds its boxes again after a reload, without its server', async () => {
     await tab.box('box').click()
     await tab.untilState('box', 'running')
+    await tab.page.locator('.tty:not([hidden])').click()
+    await tab.press('Control+C')
     await tab.type('echo still here > note.txt; sync; echo wrote')
     await tab.untilShown(/^wrote/m)
     await tab.page.evaluate(() => navigator.serviceWorker.ready.then(() => true))
     await playground.stopServing()
+    await tab.page.evaluate(() => void (location.hash = 'terminal-pane'))
     await tab.page.reload()
     await tab.untilState('box', 'stopped')
+    // To look for a place for it must not start the box.
+    await tab.drop('#files-pane', 'poem.txt', '')
+    expect(await tab.failure()).toContain('Start one first')
     await tab.press('Control+Shift+E')
     await tab.untilState('box', 'running')
     await tab.untilShown(/#$/m)
@@ -178,6 +249,20 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
       // Nothing sticks out at the side.
       expect(await tab.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
     }
+  })
+
+  it('says what is wrong where the browser lets it keep nothing', async () => {
+    const other = await playground.visit((page) => page.addInitScript(() => {
+      const refuse = (): never => {
+        throw new DOMException('Access is denied for this document.', 'SecurityError')
+      }
+      Object.defineProperty(window, 'localStorage', { get: refuse })
+      IDBFactory.prototype.open = refuse
+    }))
+    await other.button('Try again').waitFor()
+    expect(await other.page.getByRole('alert').locator('.remedy').innerText()).toContain('Allow this site to keep data')
+    expect(await other.page.locator('#new-box').isDisabled()).toBe(true)
+    await other.page.close()
   })
 
   it('leaves no complaint in the console, so its policy lets it do all of this', () => {

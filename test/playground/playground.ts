@@ -55,9 +55,10 @@ export class Playground {
     return playground
   }
 
-  /** A tab with the page, which is ready. */
-  async visit(): Promise<Tab> {
+  /** A tab with the page; it is prepared before anything of the page is there. */
+  async visit(prepare: (page: Page) => Promise<unknown> = () => Promise.resolve()): Promise<Tab> {
     const page = await this.#context.newPage()
+    await prepare(page)
     await page.goto(`http://127.0.0.1:${this.#port}${FOLDER}`)
     return new Tab(page)
   }
@@ -161,10 +162,38 @@ export class Tab {
     for (const event of ['dragover', 'drop']) await this.page.dispatchEvent(selector, event, { dataTransfer })
   }
 
+  /** Drags something of this machine onto a part of the page, as a person does. */
+  async dropPath(selector: string, path: string): Promise<void> {
+    const { x, y, width, height } = (await this.page.locator(selector).boundingBox())!
+    const session = await this.page.context().newCDPSession(this.page)
+    const drag = { x: x + width / 2, y: y + height / 2, data: { items: [], files: [path], dragOperationsMask: 1 } }
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, ...drag })
+    await session.detach()
+  }
+
+  /** Whether the browser leaves a file alone that is held over a part of the page. */
+  async isRefused(selector: string): Promise<boolean> {
+    return this.page.locator(selector).evaluate((element) => {
+      const dataTransfer = new DataTransfer()
+      dataTransfer.items.add(new File([''], 'a'))
+      return !element.dispatchEvent(new DragEvent('dragover', { dataTransfer, bubbles: true, cancelable: true }))
+    })
+  }
+
+  /** What failed, and what was said of it; it is dismissed. */
+  async failure(): Promise<string> {
+    const notice = this.page.getByRole('alert').locator('.notice')
+    const text = await notice.innerText()
+    await notice.getByRole('button', { name: 'Dismiss' }).click()
+    await notice.waitFor({ state: 'detached' })
+    return text
+  }
+
   /** Takes a snapshot without a mouse. */
-  async takeSnapshot(name: string): Promise<void> {
+  async takeSnapshot(name: string, note = ''): Promise<void> {
     await this.press('Control+Shift+S')
     await this.page.getByLabel('Name').fill(name)
+    await this.page.getByLabel('Note').fill(note)
     await this.press('Enter')
     await this.moment(name).waitFor()
   }

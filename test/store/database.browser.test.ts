@@ -74,6 +74,18 @@ describe('the database of a home', () => {
     await refuses(open(), 'unsupported', /newer/)
   })
 
+  it('that the browser gives to nobody is told as such', async () => {
+    const { open: opens } = IDBFactory.prototype
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('access is denied in this context', 'SecurityError')
+    }
+    try {
+      await refuses(open(), 'unsupported', /keep nothing/)
+    } finally {
+      IDBFactory.prototype.open = opens
+    }
+  })
+
   it('has a name that can be one', async () => {
     await refuses(openBrowserStore(''), 'invalid_argument', /named by/)
     await refuses(openBrowserStore('x'.repeat(129)), 'invalid_argument', /named by/)

@@ -75,8 +75,12 @@ function fieldRow({ name, label, value = '', choices, kind = 'text', min, max, r
   return h('div', { class: kind === 'checkbox' ? 'field check' : 'field' }, ...(kind === 'checkbox' ? [input, words] : [words, input]), help)
 }
 
-/** Opens a dialog; when it is closed it goes away and the focus returns to where it was. */
+/**
+ * Opens a dialog; when it is closed it goes away and the focus returns to where it was. One at a time: whoever clicks twice is asked
+ * once, and the second time is closed before it was opened.
+ */
 function opened(dialog: HTMLDialogElement, onClose: () => void): void {
+  if (document.querySelector('dialog[open]') !== null) return onClose()
   const before = document.activeElement
   dialog.addEventListener('close', () => {
     dialog.remove()

@@ -19,18 +19,21 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 }
 
 /**
- * Draws anew what is in `container`. An element that had the focus and is there again, by its `data-key`, has it again; where it is
- * gone the container's first of the same `data-fallback` has it, so that nobody at a keyboard is thrown to the top of the page.
+ * Draws anew what is in `container`, where that is not in it already. An element that had the focus and is there again, by its
+ * `data-key`, has it again; where it is gone the container's first of the same `data-fallback` has it, so that nobody at a keyboard is
+ * thrown to the top of the page.
  */
 export function draw(container: HTMLElement, ...children: readonly Child[]): void {
+  const next = children.filter((child) => child !== null && child !== false)
+  if (next.length === container.childNodes.length && next.every((child, index) => child === container.childNodes[index])) return
   const active = document.activeElement
   const focused = active instanceof HTMLElement && container.contains(active) ? active : null
-  container.replaceChildren(...children.filter((child) => child !== null && child !== false))
+  container.replaceChildren(...next)
   if (focused === null) return
   const key = focused.closest<HTMLElement>('[data-key]')?.dataset['key']
   const same = key === undefined ? null : container.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)
-  const next = same ?? container.querySelector<HTMLElement>('[data-fallback]')
-  next?.focus({ preventScroll: true })
+  const heir = same ?? container.querySelector<HTMLElement>('[data-fallback]')
+  heir?.focus({ preventScroll: true })
 }
 
 /** The element of that id, which index.html has. */

@@ -16,6 +16,7 @@ import { applyTheme } from './theme.ts'
 import { barView } from './views/bar.ts'
 import { boxView } from './views/box.ts'
 import { boxesView } from './views/boxes.ts'
+import { refuseOtherDrops } from './views/drop.ts'
 import { filesView } from './views/files.ts'
 import { lessonView } from './views/lesson.ts'
 import { noticesView } from './views/notices.ts'
@@ -40,6 +41,7 @@ panesView(app)
 tasksView(app)
 touchKeysView(terminals)
 listenToKeys(app, terminals)
+refuseOtherDrops()
 
 // What nobody caught is a defect; it is told like every other failure.
 addEventListener('unhandledrejection', ({ reason }) => app.fail('What you asked for', reason))

@@ -1,4 +1,4 @@
-// Small things that the page remembers from one visit to the next.
+// Small things that the page remembers from one visit to the next, where the browser lets it: none of them is worth a failure.
 
 export type Remembered = 'selected' | 'theme' | 'lesson' | 'side' | 'screen-reader'
 
@@ -6,10 +6,18 @@ export type Remembered = 'selected' | 'theme' | 'lesson' | 'side' | 'screen-read
 const PREFIX = 'boxlite-playground:'
 
 export function remember(what: Remembered, value: string | null): void {
-  if (value === null) localStorage.removeItem(PREFIX + what)
-  else localStorage.setItem(PREFIX + what, value)
+  try {
+    if (value === null) localStorage.removeItem(PREFIX + what)
+    else localStorage.setItem(PREFIX + what, value)
+  } catch {
+    // Refused, or full: the next visit begins as the first did.
+  }
 }
 
 export function recall(what: Remembered): string | null {
-  return localStorage.getItem(PREFIX + what)
+  try {
+    return localStorage.getItem(PREFIX + what)
+  } catch {
+    return null
+  }
 }

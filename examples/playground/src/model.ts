@@ -43,6 +43,8 @@ export interface Directory {
   readonly boxId: string
   readonly path: string
   readonly entries: readonly FileEntry[]
+  /** How many it has beside these. */
+  readonly more: number
 }
 
 /** How far the lesson is. Null: it was not begun. */
@@ -141,7 +143,7 @@ export class Model {
     let before: readonly unknown[] | null = null
     const look = (): void => {
       const now = pick(this.#state)
-      if (before !== null && now.every((value, index) => value === before?.[index])) return
+      if (before !== null && now.length === before.length && now.every((value, index) => value === before?.[index])) return
       before = now
       draw(this.#state)
     }

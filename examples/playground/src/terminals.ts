@@ -21,6 +21,8 @@ interface Screen {
   shell: AttachedTerminal | null
   /** `ended`: it had a shell, and gets another when Enter is pressed, or the box was started anew. */
   phase: 'free' | 'shell' | 'ended'
+  /** Runs out when nothing was written for a moment. */
+  quiet: ReturnType<typeof setTimeout> | undefined
 }
 
 export class Terminals {
@@ -28,7 +30,6 @@ export class Terminals {
   readonly #place: HTMLElement
   readonly #screens = new Map<string, Screen>()
   readonly #quietListeners: ((boxId: string) => void)[] = []
-  #quiet: ReturnType<typeof setTimeout> | undefined
 
   constructor(app: App, place: HTMLElement) {
     this.#app = app
@@ -59,10 +60,14 @@ export class Terminals {
     if (selected !== null) this.#screens.get(selected)?.terminal.input(keys)
   }
 
-  /** Types into the terminal of the box that is shown, as its user would. */
-  type(text: string): void {
-    this.press(text)
-    this.focus()
+  /** Types into the terminal of a box, as its user would; false where it has no shell that takes it. */
+  type(boxId: string, text: string): boolean {
+    const screen = this.#screens.get(boxId)
+    if (screen?.phase !== 'shell') return false
+    screen.terminal.input(text)
+    // A terminal that was hidden takes the focus when it is drawn.
+    queueMicrotask(() => screen.terminal.focus())
+    return true
   }
 
   /** Whether screen readers are told what the terminals show; it costs speed. */
@@ -88,8 +93,9 @@ export class Terminals {
     const screen = this.#screens.get(boxId) ?? this.#open(boxId)
     if (screen.phase !== 'free') return
     screen.phase = 'shell'
-    // The button that started the box is gone, and the focus with it.
-    if (document.activeElement === document.body) this.focus()
+    // What started the box has done its work, or is gone and the focus with it.
+    const { activeElement, body } = document
+    if (activeElement === body || activeElement?.closest('#curtain, #box-head [data-key=power]')) this.focus()
     const how = await this.#shellOf(screen, boxId)
     screen.shell = null
     screen.phase = 'ended'
@@ -139,12 +145,12 @@ export class Terminals {
     terminal.loadAddon(fit)
     // Everything else goes to the box, Esc and Tab among it.
     terminal.attachCustomKeyEventHandler((event) => !isShortcut(event))
-    terminal.onWriteParsed(() => this.#stir(boxId))
     const element = h('div', { class: 'tty', hidden: boxId !== this.#app.model.state.selected })
     this.#place.append(element)
     terminal.open(element)
-    const screen: Screen = { terminal, fit, element, shell: null, phase: 'free' }
+    const screen: Screen = { terminal, fit, element, shell: null, phase: 'free', quiet: undefined }
     this.#screens.set(boxId, screen)
+    terminal.onWriteParsed(() => this.#stir(boxId, screen))
     terminal.onData((text) => {
       if (screen.phase !== 'ended' || text !== '\r') return
       screen.phase = 'free'
@@ -154,9 +160,9 @@ export class Terminals {
     return screen
   }
 
-  #stir(boxId: string): void {
-    clearTimeout(this.#quiet)
-    this.#quiet = setTimeout(() => {
+  #stir(boxId: string, screen: Screen): void {
+    clearTimeout(screen.quiet)
+    screen.quiet = setTimeout(() => {
       // Whoever looks into a box that is being stopped would start it again.
       if (this.#app.model.isBusy(boxId)) return
       for (const listener of this.#quietListeners) listener(boxId)
@@ -168,7 +174,8 @@ export class Terminals {
     if (selected !== null && this.#place.clientHeight > 0) this.#screens.get(selected)?.fit.fit()
   }
 
-  #remove(boxId: string, { shell, terminal, element }: Screen): void {
+  #remove(boxId: string, { shell, terminal, element, quiet }: Screen): void {
+    clearTimeout(quiet)
     shell?.dispose()
     terminal.dispose()
     element.remove()

@@ -211,5 +211,12 @@ function openError(error: unknown, database: string): BoxLiteError {
       cause: error,
     })
   }
+  if (error instanceof Error && error.name === 'SecurityError') {
+    return new BoxLiteError('unsupported', 'The browser lets this page keep nothing', {
+      remedy: 'Allow this site to keep data (in most browsers the setting speaks of cookies), and open the page by itself, not in a frame.',
+      facts: { database },
+      cause: error,
+    })
+  }
   return databaseError(error, `open the database '${database}'`)
 }

@@ -3,6 +3,7 @@
 import { archiveBlob, type Progress } from 'boxlite/browser'
 import type { App } from '../app.ts'
 import { download } from '../download.ts'
+import type { Dropped } from '../dropped.ts'
 import { freeName, titleOf } from '../format.ts'
 import { show } from './boxes.ts'
 
@@ -18,8 +19,13 @@ export async function exportBox(app: App, boxId: string): Promise<void> {
   if (archive !== null) download(archive, `${name}.box`)
 }
 
-/** Makes a box of a file, named after it. */
-export async function importBox(app: App, file: File): Promise<void> {
+/** Makes a box of each file, named after it. */
+export async function importBoxes(app: App, { files, folders }: Dropped): Promise<void> {
+  for (const folder of folders) app.fail(`Importing '${folder}'`, new Error('It is a folder. A box comes from one file, which Export makes.'))
+  for (const file of files) await importBox(app, file)
+}
+
+async function importBox(app: App, file: File): Promise<void> {
   const name = freeName(file.name.replace(/\.(?:box|boxlite)$/, ''), app.model.state.boxes.map(({ name: taken }) => taken))
   const box = await app.perform(
     `Importing '${file.name}'`,

@@ -73,7 +73,8 @@ export async function syncAll(app: App): Promise<void> {
     app.model.state.here.map(async (id) => {
       try {
         const box = await app.lite.get(id)
-        await box?.exec('sync')
+        // One that is being stopped would be started again for it.
+        if (box !== null && (await box.info()).state === 'running') await box.exec('sync')
       } catch (error) {
         // A box without programs cannot; it may also have stopped in this moment.
         if (!isBoxLiteError(error)) throw error

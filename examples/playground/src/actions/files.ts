@@ -4,9 +4,13 @@ import { archiveBlob, type Box, type FileEntry, isBoxLiteError } from 'boxlite/b
 import type { App } from '../app.ts'
 import { chunksOf } from '../chunks.ts'
 import { download } from '../download.ts'
+import type { Dropped } from '../dropped.ts'
+import type { Directory } from '../model.ts'
 
 /** More than a person reads; what is longer is shown up to here. */
 const VIEW_LIMIT_BYTES = 256 * 1024
+/** More than a person looks through; a box can have any number of files, and a page cannot show it. */
+const LIST_LIMIT = 500
 
 /** What a file holds, as far as it is shown. */
 export interface ViewedFile {
@@ -16,24 +20,43 @@ export interface ViewedFile {
   readonly cut: boolean
 }
 
+/** The directory that was asked for last: an answer about another one comes too late. */
+let wanted = '/'
+
 /** Shows a directory. Only of a box that runs: looking must not start one. */
 export async function openDirectory(app: App, path: string): Promise<void> {
   const boxId = app.model.boxHere?.id
   if (boxId === undefined) return
+  wanted = path
   try {
     const box = await app.box(boxId)
-    const entries = await box.files.list(path)
-    if (app.model.state.selected === boxId) app.model.update({ directory: { boxId, path, entries: entries.toSorted(byKind) } })
+    const directory = listingOf(boxId, path, await box.files.list(path))
+    const { selected, directory: shown } = app.model.state
+    // What looks the same is not drawn again, under the hand of somebody who clicks on it.
+    if (selected === boxId && wanted === path && !isSame(directory, shown)) app.model.update({ directory })
   } catch (error) {
+    if (wanted !== path) return
     // A directory that is gone: a restore or a `rm -rf` may have taken it. Its parent is next best.
-    if (isBoxLiteError(error, 'not_found') && path !== '/') await openDirectory(app, parentOf(path))
-    else app.fail(`Listing '${path}'`, error)
+    if (isGone(error) && path !== '/') return openDirectory(app, parentOf(path))
+    wanted = app.model.state.directory?.path ?? '/'
+    app.fail(`Listing '${path}'`, error)
   }
 }
 
-export async function uploadFiles(app: App, files: readonly File[]): Promise<void> {
+/** Looks anew at the directory that is shown, or will be next. */
+export function reloadDirectory(app: App): Promise<void> {
+  return openDirectory(app, wanted)
+}
+
+export async function uploadFiles(app: App, { files, folders }: Dropped): Promise<void> {
   const { directory } = app.model.state
-  if (directory === null) return
+  const first = folders[0] ?? files[0]?.name
+  if (first === undefined) return
+  // Neither would a box be started for it that was stopped, nor is there a place to put it.
+  if (directory === null || directory.boxId !== app.model.boxHere?.id) {
+    return app.fail(`Uploading '${first}'`, new Error('Files go into a box that runs in this tab. Start one first.'))
+  }
+  for (const folder of folders) app.fail(`Uploading '${folder}'`, new Error('It is a folder. Drop the files that are in it, or pack it into one.'))
   const box = await app.box(directory.boxId)
   for (const file of files) {
     const path = join(directory.path, file.name)
@@ -43,7 +66,7 @@ export async function uploadFiles(app: App, files: readonly File[]): Promise<voi
       { boxId: box.id, cancellable: true, done: `'${file.name}' was uploaded to ${directory.path}` },
     )
   }
-  await openDirectory(app, directory.path)
+  await reloadDirectory(app)
 }
 
 /** Has the browser save a file, or a directory as a tar. */
@@ -99,6 +122,18 @@ async function* counted(chunks: AsyncIterable<Uint8Array>, tell: (doneBytes: num
     doneBytes += chunk.length
     tell(doneBytes)
   }
+}
+
+function listingOf(boxId: string, path: string, entries: readonly FileEntry[]): Directory {
+  return { boxId, path, entries: entries.toSorted(byKind).slice(0, LIST_LIMIT), more: Math.max(0, entries.length - LIST_LIMIT) }
+}
+
+function isSame(directory: Directory, shown: Directory | null): boolean {
+  return JSON.stringify(directory) === JSON.stringify(shown)
+}
+
+function isGone(error: unknown): boolean {
+  return isBoxLiteError(error) && ['ENOENT', 'ENOTDIR'].includes(String(error.facts['errno']))
 }
 
 /** Directories first. The library gives them by name. */

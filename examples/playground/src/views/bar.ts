@@ -36,6 +36,7 @@ export function barView(app: App, terminals: Terminals): void {
     label()
   })
   label()
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', label)
   app.model.watch(
     ({ storage, engine, phase }) => [storage, engine, phase],
     ({ storage, engine, phase }) => {

@@ -9,18 +9,23 @@ import { titleOf } from '../format.ts'
 import { icon, type IconName } from '../icons.ts'
 import type { State } from '../model.ts'
 import { askToBranch, askToRemoveBox, createFirstBox } from '../questions.ts'
-import { curtainTasks, taskLine } from './tasks.ts'
+import { curtainTasks, taskLines } from './tasks.ts'
 
 export function boxView(app: App): void {
   app.model.watch(
-    ({ boxes, selected, here, tasks, phase, engine }) => [boxes, selected, here, tasks, phase, engine],
-    (state) => {
-      const { box } = app.model
-      draw(byId('box-head'), ...head(app, box))
-      const curtain = byId('curtain')
-      const content = behindCurtain(app, box, state)
-      curtain.hidden = content === null
-      draw(curtain, content)
+    ({ boxes, selected, here }) => [boxes, selected, here, selected !== null && app.model.isBusy(selected)],
+    () => draw(byId('box-head'), ...head(app, app.model.box)),
+  )
+  const curtain = byId('curtain')
+  const waiting = h('div', {})
+  app.model.watch(
+    ({ boxes, selected, here, phase, engine }) => [boxes, selected, here, phase, engine, ...curtainTasks(app)],
+    ({ phase }) => {
+      const { box, boxHere } = app.model
+      const lines = taskLines(app, curtainTasks(app))
+      if (lines.length > 0) draw(waiting, ...lines)
+      curtain.hidden = boxHere !== null
+      draw(curtain, boxHere !== null ? null : lines.length > 0 ? waiting : onCurtain(app, box, phase))
     },
   )
 }
@@ -40,8 +45,9 @@ function head(app: App, box: BoxInfo | null): Node[] {
     app.model.boxElsewhere !== null ? ['Take over', 'play'] : box.state === 'running' ? ['Stop', 'stop'] : ['Start', 'play']
   const button = (key: string, label: string, symbol: IconName, act: () => void): HTMLElement => {
     const words = `${label} '${titleOf(box)}'`
-    const properties = { class: 'quiet', 'data-key': key, disabled: busy, title: words, 'aria-label': words, onclick: act }
-    return h('button', properties, icon(symbol), h('span', {}, label))
+    // Not `disabled`, which takes the focus away from whoever pressed it.
+    const state = busy ? { 'aria-disabled': 'true' } : { onclick: act }
+    return h('button', { class: 'quiet', 'data-key': key, title: words, 'aria-label': words, ...state }, icon(symbol), h('span', {}, label))
   }
   return [
     h('h2', { id: 'box-title' }, titleOf(box)),
@@ -54,12 +60,10 @@ function head(app: App, box: BoxInfo | null): Node[] {
   ]
 }
 
-function behindCurtain(app: App, box: BoxInfo | null, state: State): Node | null {
-  if (state.phase === 'opening') return h('div', {}, h('p', {}, 'Opening the boxes of this browser…'))
-  if (state.phase === 'failed') return h('div', {}, h('h3', {}, 'The boxes could not be opened'), h('p', {}, 'What went wrong stands above.'))
-  if (box !== null && box.state === 'running' && app.model.boxElsewhere === null) return null
-  const tasks = curtainTasks(app)
-  if (tasks.length > 0) return h('div', {}, ...tasks.map(taskLine))
+/** What stands there while nothing is waited for. */
+function onCurtain(app: App, box: BoxInfo | null, phase: State['phase']): Node | null {
+  if (phase === 'opening') return null
+  if (phase === 'failed') return failed()
   if (box === null) return welcome(app)
   if (app.model.boxElsewhere !== null) return elsewhere(app, box)
   const words = box.state === 'created' ? 'This box was never started.' : 'This box does not run. Its disk is as it was left.'
@@ -67,7 +71,22 @@ function behindCurtain(app: App, box: BoxInfo | null, state: State): Node | null
     'div',
     {},
     h('p', {}, box.attention ?? words),
-    h('button', { class: 'primary', 'data-key': 'start', onclick: () => void startBox(app, box.id) }, icon('play'), `Start '${titleOf(box)}'`),
+    h('button', { ...firstChoice('start'), onclick: () => void startBox(app, box.id) }, icon('play'), `Start '${titleOf(box)}'`),
+  )
+}
+
+/** What most people do next; it has the focus when what had it is gone from the curtain. */
+function firstChoice(key: string): Readonly<Record<string, string | boolean>> {
+  return { class: 'primary', 'data-key': key, 'data-fallback': true }
+}
+
+function failed(): Node {
+  return h(
+    'div',
+    {},
+    h('h3', {}, 'The boxes could not be opened'),
+    h('p', {}, 'What went wrong stands above.'),
+    h('button', { class: 'primary', onclick: () => location.reload() }, 'Try again'),
   )
 }
 
@@ -76,7 +95,7 @@ function elsewhere(app: App, box: BoxInfo): Node {
     'div',
     {},
     h('p', {}, `'${titleOf(box)}' runs in another tab. Taken over, it is stopped there and started here.`),
-    h('button', { class: 'primary', 'data-key': 'start', onclick: () => void takeOverBox(app, box.id) }, `Take over '${titleOf(box)}'`),
+    h('button', { ...firstChoice('start'), onclick: () => void takeOverBox(app, box.id) }, `Take over '${titleOf(box)}'`),
   )
 }
 
@@ -92,7 +111,7 @@ function welcome(app: App): Node {
     h(
       'div',
       { class: 'row' },
-      h('button', { class: 'primary', 'data-key': 'first', disabled: !works, onclick: () => void createFirstBox(app) }, icon('play'), 'Start a box'),
+      h('button', { ...firstChoice('first'), disabled: !works, onclick: () => void createFirstBox(app) }, icon('play'), 'Start a box'),
       h('button', { 'data-key': 'lesson', onclick: () => app.model.update({ side: 'lesson', pane: 'lesson' }) }, 'Take the lesson'),
     ),
     works ? null : h('p', { class: 'warning' }, why),

@@ -1,7 +1,7 @@
 // The list of boxes.
 
 import type { BoxInfo } from 'boxlite'
-import { importBox } from '../actions/archives.ts'
+import { importBoxes } from '../actions/archives.ts'
 import { select } from '../actions/home.ts'
 import type { App } from '../app.ts'
 import { byId, draw, h, moveFocus } from '../dom.ts'
@@ -23,7 +23,8 @@ export function boxesView(app: App): void {
   app.model.watch(
     ({ boxes, selected, phase }) => [boxes, selected, phase],
     ({ boxes, selected, phase }) => {
-      const none = phase === 'opening' ? 'Looking for boxes…' : 'No boxes yet. Make one, or drop the file of one here.'
+      for (const id of ['new-box', 'import']) byId<HTMLButtonElement>(id).disabled = phase !== 'open'
+      const none = phase === 'open' ? 'No boxes yet. Make one, or drop the file of one here.' : phase === 'opening' ? 'Looking for boxes…' : ''
       if (boxes.length === 0) draw(list, h('p', { class: 'empty' }, none))
       else draw(list, h('ul', {}, ...boxes.map((box) => h('li', {}, boxButton(app, box, box.id === selected)))))
     },
@@ -66,12 +67,9 @@ function importing(app: App): void {
   const button = byId('import')
   button.append(icon('upload'))
   button.addEventListener('click', () => input.click())
-  const all = async (files: readonly File[]): Promise<void> => {
-    for (const file of files) await importBox(app, file)
-  }
   input.addEventListener('change', () => {
-    void all([...(input.files ?? [])])
+    void importBoxes(app, { files: [...(input.files ?? [])], folders: [] })
     input.value = ''
   })
-  onDrop(byId('boxes-pane'), (files) => void all(files))
+  onDrop(byId('boxes-pane'), (dropped) => void importBoxes(app, dropped))
 }

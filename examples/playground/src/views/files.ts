@@ -1,7 +1,7 @@
 // The files of the box that is shown.
 
 import type { FileEntry } from 'boxlite'
-import { downloadEntry, join, kindBehind, openDirectory, parentOf, uploadFiles, viewFile } from '../actions/files.ts'
+import { downloadEntry, join, kindBehind, openDirectory, parentOf, reloadDirectory, uploadFiles, viewFile } from '../actions/files.ts'
 import type { App } from '../app.ts'
 import { tell } from '../dialogs.ts'
 import { byId, draw, h, moveFocus } from '../dom.ts'
@@ -19,15 +19,15 @@ export function filesView(app: App, terminals: Terminals): void {
   const pane = byId('files-pane')
   const input = byId<HTMLInputElement>('upload-file')
   input.addEventListener('change', () => {
-    void uploadFiles(app, [...(input.files ?? [])])
+    void uploadFiles(app, { files: [...(input.files ?? [])], folders: [] })
     input.value = ''
   })
   // What is typed in the terminal may have made or removed files.
   terminals.onQuiet((boxId) => {
     const { directory, side } = app.model.state
-    if (directory !== null && directory.boxId === boxId && side === 'files') void openDirectory(app, directory.path)
+    if (directory !== null && directory.boxId === boxId && side === 'files') void reloadDirectory(app)
   })
-  onDrop(pane, (files) => void uploadFiles(app, files))
+  onDrop(pane, (dropped) => void uploadFiles(app, dropped))
   pane.addEventListener('keydown', (event) => {
     if (!event.ctrlKey && moveFocus(pane, '.entry-open', event.key)) event.preventDefault()
     if (event.key === 'Backspace') up(app)
@@ -50,7 +50,7 @@ function words(app: App): string {
 }
 
 function listing(app: App, directory: Directory): Node[] {
-  const { path, entries } = directory
+  const { path, entries, more } = directory
   return [
     h('div', { class: 'path' }, ...crumbs(app, path)),
     h(
@@ -58,11 +58,12 @@ function listing(app: App, directory: Directory): Node[] {
       { class: 'row' },
       h('button', { 'data-key': 'upload', onclick: () => byId('upload-file').click() }, icon('upload'), 'Upload'),
       h('button', { class: 'quiet', 'data-key': 'up', disabled: path === '/', onclick: () => up(app) }, icon('up'), 'Up'),
-      h('button', { class: 'quiet', 'data-key': 'reload', onclick: () => void openDirectory(app, path) }, icon('refresh'), 'Reload'),
+      h('button', { class: 'quiet', 'data-key': 'reload', onclick: () => void reloadDirectory(app) }, icon('refresh'), 'Reload'),
     ),
     entries.length === 0
       ? h('p', { class: 'empty' }, 'Nothing here. Drop files to put them into the box.')
       : h('ul', { class: 'entries', 'aria-label': `Files in ${path}` }, ...entries.map((entry) => entryRow(app, path, entry))),
+    ...(more === 0 ? [] : [h('p', { class: 'empty' }, `There are ${more} more; ls shows them in the terminal.`)]),
   ]
 }
 

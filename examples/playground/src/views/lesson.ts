@@ -66,27 +66,32 @@ function stepItem(app: App, lesson: Lesson, step: Step, index: number, state: St
     'li',
     { class: 'step', 'aria-current': 'step' },
     title,
-    ...step.parts.map((part, at) => partOf(app, part, `${index}-${at}`, terminals)),
+    ...step.parts.map((part, at) => partOf(part, `${index}-${at}`, (text) => typeInBox(app, terminals, text))),
     h('button', { 'data-key': 'check', 'data-fallback': true, onclick: () => void checkLesson(app, lesson, true) }, 'Check'),
     h('p', { class: 'hint' }, state.lessonHint),
   )
 }
 
-function partOf(app: App, part: Part, key: string, terminals: Terminals): Node {
+function partOf(part: Part, key: string, type: (text: string) => void): Node {
   if (part.kind === 'html') return markup(part.html)
   const { text } = part
   const label = 'Type it into the terminal'
-  const type = (): void => {
-    // Where only one pane is seen, the reader wants to see what they do.
-    app.model.update({ pane: 'terminal' })
-    terminals.type(`${text}\r`)
-  }
   return h(
     'div',
     { class: 'commands' },
     h('pre', { tabindex: 0 }, text),
-    h('button', { class: 'quiet', 'data-key': `run-${key}`, 'aria-label': label, onclick: type }, 'Type it'),
+    h('button', { class: 'quiet', 'data-key': `run-${key}`, 'aria-label': label, onclick: () => type(`${text}\r`) }, 'Type it'),
   )
+}
+
+/** Into the box of the lesson and no other: some of what is typed destroys the box that it is typed into. */
+function typeInBox(app: App, terminals: Terminals, text: string): void {
+  const { lesson, selected } = app.model.state
+  if (lesson === null) return
+  if (selected !== lesson.boxId) void select(app, lesson.boxId)
+  // Where only one pane is seen, the reader wants to see what they do.
+  app.model.update({ pane: 'terminal' })
+  if (!terminals.type(lesson.boxId, text)) app.say('The box of the lesson has no shell just now: start it, or press Enter in its terminal')
 }
 
 /** The HTML is made of the lesson's Markdown, which is a part of this page like its code. */

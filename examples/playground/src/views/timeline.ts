@@ -5,7 +5,7 @@ import type { App } from '../app.ts'
 import { byId, draw, h, moveFocus } from '../dom.ts'
 import { ago, bytes } from '../format.ts'
 import { icon } from '../icons.ts'
-import type { Shown } from '../model.ts'
+import type { Shown, State } from '../model.ts'
 import { askForSnapshot, askToBranch, askToRemoveSnapshot, askToRestore } from '../questions.ts'
 import { timelineRows, type TimelineRow } from '../timeline-rows.ts'
 import { rails } from './rails.ts'
@@ -26,16 +26,16 @@ export function timelineView(app: App): void {
     const row = (event.target as HTMLElement).closest<HTMLElement>('[role=treeitem]')
     if (row !== null) app.model.update({ snapshot: row.dataset['snapshot'] ?? null })
   })
-  app.model.watch(
-    ({ shown, snapshot, selected }) => [shown, snapshot, selected],
-    ({ shown, snapshot, selected }) => {
-      button.disabled = shown === null
-      if (shown === null) draw(tree, h('p', { class: 'empty' }, selected === null ? 'The history of a box appears here.' : 'Reading its history…'))
-      else drawTree(tree, shown, snapshot)
-      const chosen = shown === null ? null : find(shown, snapshot)
-      draw(byId('snapshot'), ...(chosen === null ? [] : card(app, chosen)))
-    },
-  )
+  const show = ({ shown, snapshot, selected }: State): void => {
+    button.disabled = shown === null
+    if (shown === null) draw(tree, h('p', { class: 'empty' }, selected === null ? 'The history of a box appears here.' : 'Reading its history…'))
+    else drawTree(tree, shown, snapshot)
+    const chosen = shown === null ? null : find(shown, snapshot)
+    draw(byId('snapshot'), ...(chosen === null ? [] : card(app, chosen)))
+  }
+  app.model.watch(({ shown, snapshot, selected }) => [shown, snapshot, selected], show)
+  // What was just now is soon a minute ago.
+  setInterval(() => show(app.model.state), 60_000)
 }
 
 function drawTree(tree: HTMLElement, shown: Shown, chosen: string | null): void {
@@ -95,7 +95,9 @@ function onKey(app: App, tree: HTMLElement, event: KeyboardEvent): void {
   const { shown, snapshot: id } = app.model.state
   if (event.ctrlKey || event.altKey || event.metaKey || shown === null) return
   const snapshot = find(shown, id)
-  const act = snapshot === null ? actsOnNow[event.key] : actsOnSnapshot[event.key]
+  // Also with Caps Lock.
+  const key = event.key === 'B' ? 'b' : event.key
+  const act = snapshot === null ? actsOnNow[key] : actsOnSnapshot[key]
   if (act === undefined && !moveFocus(tree, '[role=treeitem]', event.key)) return
   // The dialog that opens must not take this very key for its answer.
   event.preventDefault()
