@@ -18,6 +18,7 @@ describe.skipIf(noPages !== null)(`the guest's files on their way to a page${bec
   it.each<[string, Fault, string, 'createGuest' | 'make']>([
     ['base.qcow2', 'wrong', 'corrupt', 'createGuest'],
     ['bzImage', 'cut', 'io', 'make'],
+    ['v86.wasm', 'cut', 'engine_unavailable', 'make'],
   ])('are refused where %s is %s: it is not kept, and comes at the next try', async (file, fault, code, work) => {
     const tab = await pages.visit()
     await tab.call('forgetAssets')

@@ -87,7 +87,7 @@ describe('a store whose database fails', () => {
     const file = await store.openLayer(layer, 'write')
     await file.write(bytes('after!'), 0)
     failWrite(1)
-    const [closed, content] = await Promise.allSettled([file.close(), contentOf()])
+    const [content, closed] = await Promise.allSettled([contentOf(), file.close()])
     expect(closed).toMatchObject({ status: 'rejected', reason: { code: 'io' } })
     expect(content).toEqual({ status: 'fulfilled', value: 'before' })
   })
