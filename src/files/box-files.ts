@@ -40,7 +40,7 @@ export class BoxFiles {
 
   /** The content of a file, or a part of it. `limit` where it is longer than `maxBytes`. */
   async read(path: string, { maxBytes = MAX_READ_BYTES, ...options }: Options.ReadWholeOptions = {}): Promise<Uint8Array> {
-    return whole(receive(this.#connect, readCall(path, options)), path, maxBytes)
+    return whole(receive(this.#telling(options), readCall(path, options)), path, maxBytes)
   }
 
   /** The content of a file as UTF-8 text. */
@@ -50,57 +50,57 @@ export class BoxFiles {
 
   /** The content of a file as it comes. A call that cannot be done fails the stream's first read. */
   readStream(path: string, options: Options.ReadOptions = {}): ReadableStream<Uint8Array> {
-    return streamOf(receive(this.#connect, readCall(path, options)))
+    return streamOf(receive(this.#telling(options), readCall(path, options)))
   }
 
   /** Writes a file, in place of what was in it; where it fails in the middle, what was written stays. */
   async write(path: string, content: ByteInput, options: Options.WriteOptions = {}): Promise<void> {
-    await send(this.#connect, writeCall(path, options), byteSource(content))
+    await send(this.#telling(options), writeCall(path, options), byteSource(content))
   }
 
   /** Writes a file as it comes; closing the stream waits until the guest has all of it. */
   writeStream(path: string, options: Options.WriteOptions = {}): WritableStream<string | Uint8Array> {
     const call = writeCall(path, options)
-    return sinkOf((source) => send(this.#connect, call, source))
+    return sinkOf((source) => send(this.#telling(options), call, source))
   }
 
   /** What is in a directory, by name. */
-  async list(path: string, { signal }: Options.FileOptions = {}): Promise<FileEntry[]> {
-    const call = { kind: StreamKind.LIST, fields: [pathField(path)], what: `Listing '${path}' in the box`, path, signal }
-    const entries = decodeEntries(await whole(receive(this.#connect, call), path, MAX_LIST_BYTES))
+  async list(path: string, options: Options.FileOptions = {}): Promise<FileEntry[]> {
+    const call = { kind: StreamKind.LIST, fields: [pathField(path)], what: `Listing '${path}' in the box`, path, signal: options.signal }
+    const entries = decodeEntries(await whole(receive(this.#telling(options), call), path, MAX_LIST_BYTES))
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   /** What is at a path, a link followed unless told otherwise. */
-  async stat(path: string, { followLinks = true, signal }: Options.StatOptions = {}): Promise<FileStat> {
-    return statOf(this.#connect, path, followLinks, signal)
+  async stat(path: string, { followLinks = true, ...options }: Options.StatOptions = {}): Promise<FileStat> {
+    return statOf(this.#telling(options), path, followLinks, options.signal)
   }
 
   /** Makes a directory. `already_exists` where something has the name, without `recursive`. */
-  async mkdir(path: string, { recursive = false, mode, user, signal }: Options.MakeDirectoryOptions = {}): Promise<void> {
+  async mkdir(path: string, { recursive = false, mode, user, ...options }: Options.MakeDirectoryOptions = {}): Promise<void> {
     const fields = [pathField(path), ...modeField(mode), u32Field(3, recursive ? MakeFlag.PARENTS : 0), ...userField(user)]
-    await this.#ask(StreamKind.MAKE_DIRECTORY, fields, `Making the directory '${path}' in the box`, path, signal)
+    await this.#ask(StreamKind.MAKE_DIRECTORY, fields, `Making the directory '${path}' in the box`, path, options)
   }
 
   /** Removes a file, a link or an empty directory; a full one with `recursive`. Links are not followed. */
-  async remove(path: string, { recursive = false, force = false, signal }: Options.RemoveFileOptions = {}): Promise<void> {
+  async remove(path: string, { recursive = false, force = false, ...options }: Options.RemoveFileOptions = {}): Promise<void> {
     const flags = (recursive ? RemoveFlag.RECURSIVE : 0) | (force ? RemoveFlag.ABSENT_IS_FINE : 0)
-    await this.#ask(StreamKind.REMOVE, [pathField(path), u32Field(2, flags)], `Removing '${path}' in the box`, path, signal)
+    await this.#ask(StreamKind.REMOVE, [pathField(path), u32Field(2, flags)], `Removing '${path}' in the box`, path, options)
   }
 
   /** Gives a file another name, in place of what has it. */
-  async rename(from: string, to: string, { signal }: Options.FileOptions = {}): Promise<void> {
-    await this.#ask(StreamKind.RENAME, [pathField(from), pathField(to, 2)], `Renaming '${from}' to '${to}' in the box`, from, signal)
+  async rename(from: string, to: string, options: Options.FileOptions = {}): Promise<void> {
+    await this.#ask(StreamKind.RENAME, [pathField(from), pathField(to, 2)], `Renaming '${from}' to '${to}' in the box`, from, options)
   }
 
   /** Sets the permission bits, from 0 to 0o7777. */
-  async chmod(path: string, mode: number, { signal }: Options.FileOptions = {}): Promise<void> {
-    await this.#ask(StreamKind.CHANGE_MODE, [pathField(path), ...modeField(mode)], `Changing the mode of '${path}' in the box`, path, signal)
+  async chmod(path: string, mode: number, options: Options.FileOptions = {}): Promise<void> {
+    await this.#ask(StreamKind.CHANGE_MODE, [pathField(path), ...modeField(mode)], `Changing the mode of '${path}' in the box`, path, options)
   }
 
   /** Sets the owner: `name`, `uid`, `name:group` or `uid:gid` of the box. */
-  async chown(path: string, user: string, { signal }: Options.FileOptions = {}): Promise<void> {
-    await this.#ask(StreamKind.CHANGE_OWNER, [pathField(path), textField(2, user)], `Changing the owner of '${path}' in the box`, path, signal)
+  async chown(path: string, user: string, options: Options.FileOptions = {}): Promise<void> {
+    await this.#ask(StreamKind.CHANGE_OWNER, [pathField(path), textField(2, user)], `Changing the owner of '${path}' in the box`, path, options)
   }
 
   /**
@@ -116,7 +116,7 @@ export class BoxFiles {
   /** Copies a file or a directory of the box to a path of the host, by the same rules as `copyIn`. */
   copyOut(guestPath: string, hostPath: string, options?: Options.CopyOutOptions): Promise<Options.CopyReport>
   copyOut(guestPath: string, hostPath?: string, options: Options.CopyOutOptions = {}): ReadableStream<Uint8Array> | Promise<Options.CopyReport> {
-    if (hostPath === undefined) return streamOf(archive(this.#connect, guestPath, options))
+    if (hostPath === undefined) return streamOf(archive(this.#telling(options), guestPath, options))
     return this.#copyOut(guestPath, hostPath, options)
   }
 
@@ -125,12 +125,12 @@ export class BoxFiles {
   }
 
   /** The way to the box, that tells how far its start is. */
-  #telling({ onProgress }: Options.CopyFilesOptions): Connect {
+  #telling({ onProgress }: Options.FileOptions): Connect {
     return (options) => this.#connect({ ...options, onProgress })
   }
 
-  async #ask(kind: number, fields: readonly Field[], what: string, path: string, signal: AbortSignal | undefined): Promise<void> {
-    await ask(this.#connect, { kind, fields, what, path, signal })
+  async #ask(kind: number, fields: readonly Field[], what: string, path: string, options: Options.FileOptions): Promise<void> {
+    await ask(this.#telling(options), { kind, fields, what, path, signal: options.signal })
   }
 }
 

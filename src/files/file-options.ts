@@ -5,6 +5,8 @@ import type { StartProgress } from '../machine/launch.ts'
 export interface FileOptions {
   /** Ends the call with `aborted`, and the start of a box that was started for it. */
   readonly signal?: AbortSignal | undefined
+  /** Told how far the start of the box is, where it did not run. */
+  readonly onProgress?: ((progress: StartProgress) => void) | undefined
 }
 
 export interface ReadOptions extends FileOptions {

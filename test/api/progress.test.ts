@@ -177,20 +177,23 @@ describe('a start', () => {
 })
 
 describe('a call that needs a box which does not run', () => {
-  const starting = ['engine', 'machine', 'guest']
-  const calls: [string, string[], (box: Box, options: CallOptions<Progress>) => PromiseLike<unknown>][] = [
-    ['exec', starting, (box, options) => box.exec('true', [], options)],
-    ['shell', starting, (box, options) => box.shell(options)],
-    ['copyIn', starting, (box, options) => box.files.copyIn(new Blob(['x']), '/file', options)],
-    ['read', [], (box, { signal }) => box.files.read('/file', { signal })],
+  const calls: [string, (box: Box, options: CallOptions<Progress>) => PromiseLike<unknown>][] = [
+    ['exec', (box, options) => box.exec('true', [], options)],
+    ['shell', (box, options) => box.shell(options)],
+    ['copyIn', (box, options) => box.files.copyIn(new Blob(['x']), '/file', options)],
+    ['read', (box, options) => box.files.read('/file', options)],
+    ['write', (box, options) => box.files.write('/file', 'text', options)],
+    ['list', (box, options) => box.files.list('/', options)],
+    ['stat', (box, options) => box.files.stat('/', options)],
+    ['mkdir', (box, options) => box.files.mkdir('/made', options)],
   ]
 
-  it.each(calls)('%s: tells how far the start is, and leaves no machine to a caller who has ended it', async (_name, stages, call) => {
+  it.each(calls)('%s: tells how far the start is, and leaves no machine to a caller who has ended it', async (_name, call) => {
     const box = await lite.create({ image: 'base' })
     const controller = new AbortController()
     world.machines.on('openAgent', () => controller.abort())
     expect(await errorCode(Promise.resolve(call(box, { signal: controller.signal, onProgress })))).toBe('aborted')
-    expect(told.map(({ stage }) => stage)).toEqual(stages)
+    expect(told.map(({ stage }) => stage)).toEqual(['engine', 'machine', 'guest'])
     // In its turn: the first start has come to its end by then.
     expect((await box.exec('true')).exitCode).toBe(0)
     expect([world.machines.calls.filter((made) => made === 'launch').length, world.machines.alive.size]).toEqual([2, 1])
