@@ -15,7 +15,11 @@ beforeEach(async () => {
   writeFileSync(join(directory, 'disk.raw'), Buffer.alloc(65_536))
   lite = await BoxLite.open({ homeDir: join(directory, 'home'), engine: 'none' })
   box = await lite.create({ disk: { path: join(directory, 'disk.raw') } })
-  layer = readdirSync(join(lite.location, 'layers')).find((name) => name.endsWith('.qcow2'))!
+  // The overlay over the imported disk is merged here already: one layer is left, which no later prune takes away.
+  await lite.prune()
+  const layers = readdirSync(join(lite.location, 'layers'))
+  expect(layers).toHaveLength(1)
+  layer = layers[0]!
 })
 afterEach(async () => {
   await lite.close()
