@@ -39,6 +39,8 @@ export interface BoxHost {
   readConsole?(store: Store, boxId: string, isOver: () => Promise<boolean>): AsyncIterable<Uint8Array>
   /** What machines leave in a home beside records and layers. Absent where they leave nothing. */
   readonly machineFiles?: MachineFiles
+  /** Has `giveUp` called when another program asks for a box of this one, until the store is closed. Absent where programs cannot ask. */
+  watchTakers?(giveUp: (boxId: string) => Promise<void>): void
   /** Finds the guest's files; `engine_unavailable` says how to get them. Progress is told where they have to come from afar. */
   findGuest(options?: CallOptions<AssetProgress>): Promise<Guest>
 }

@@ -106,7 +106,9 @@ export class BoxLite {
     try {
       onProgress?.({ stage: 'engine' })
       const info = await unlessAborted(home.engineInfo(), signal, OPENING)
-      return new BoxLite(home, info, await recoverAll(home, options))
+      const recovered = await recoverAll(home, options)
+      host.watchTakers?.((boxId) => home.giveUp(boxId))
+      return new BoxLite(home, info, recovered)
     } catch (error) {
       await home.close()
       throw error

@@ -235,6 +235,12 @@ export class HomeAccess {
     return () => this.#openDisks.delete(boxId)
   }
 
+  /** Lets go of a box that another program wants, and that stays: its disk is closed where it is open here, it is stopped where it runs here. */
+  async giveUp(boxId: string): Promise<void> {
+    await this.#openDisks.get(boxId)?.()
+    await this.inTurn(boxId, () => this.runner.stop(boxId, {}, true))
+  }
+
   /** A lock of the box, or `busy`. */
   async lockBox(boxId: string): Promise<Held> {
     const held = await this.store.lock({ kind: 'box', id: boxId })

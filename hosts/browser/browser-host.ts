@@ -27,12 +27,14 @@ export function browserHost(
   }
   const assets = folder === undefined ? null : new Assets(folder)
   if (onProgress !== undefined) assets?.listen(onProgress)
+  let store: BrowserStore | null = null
   return {
     async openStore(homeDir) {
-      const store = await openBrowserStore(homeDir)
+      store = await openBrowserStore(homeDir)
       opened(store)
       return store
     },
+    watchTakers: (giveUp) => store?.watchTakers(giveUp),
     codec: portableCodec,
     newId: () => randomHex(16),
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),

@@ -13,13 +13,11 @@ import { latchOf } from './v86/engine.ts'
 
 const stores = new WeakMap<BoxLite, BrowserStore>()
 
-/** Opens a home, asks the browser to keep it, and stops boxes that other tabs take over. */
+/** Opens a home, and asks the browser to keep it. */
 export async function openTabHome(options: OpenOptions = {}): Promise<BoxLite> {
   const opened: BrowserStore[] = []
   const lite = await BoxLite.open(browserHost(options, (store) => opened.push(store)), options)
-  const store = opened[0]!
-  stores.set(lite, store)
-  store.watchTakers(async (boxId) => void (await (await lite.get(boxId))?.stop()))
+  stores.set(lite, opened[0]!)
   // No is an answer too, which `readStorageState` tells; some browsers ask a person, who may take any time.
   // A worker cannot ask.
   if ('persist' in navigator.storage) navigator.storage.persist().catch(() => undefined)

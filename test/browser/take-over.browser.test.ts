@@ -34,6 +34,15 @@ describe.skipIf(noGuest !== null)(`a running box${noGuest === null ? '' : ` (${n
     expect((await mine.info()).state).toBe('running')
   })
 
+  it('stays when it is taken over, also one that goes when it is stopped', async () => {
+    const box = await there.create({ name: 'passing', image: 'base', memoryMib: 128, autoRemove: true })
+    await box.exec('sh', ['-c', 'echo here > /root/kept']).orThrow()
+    const mine = await takeOver(here, 'passing')
+    expect((await mine.exec('cat', ['/root/kept']).orThrow()).stdout).toBe('here\n')
+    await mine.stop()
+    expect(await there.get('passing')).toBeNull()
+  })
+
   it('is taken from a tab that says nothing, whose machine is ended', async () => {
     const mine = (await here.get('web'))!
     const ended = new Promise((resolve) => mine.on('ended', resolve))

@@ -1,6 +1,7 @@
 // Boxes that one tab takes from another, each a context of its own.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BoxLite, takeOver } from '../../hosts/browser/browser.ts'
 import type { BrowserStore } from '../../hosts/browser/store/browser-store.ts'
 import { openBrowserStore } from '../../hosts/browser/store/open-browser-store.ts'
 import type { Action, actions } from './other-tab.worker.ts'
@@ -137,5 +138,25 @@ describe('a box that another tab has', () => {
     expect(taken.isHeld()).toBe(true)
     await taken.release()
     expect((await store.lock(scope))!.isHeld()).toBe(true)
+  })
+})
+
+describe('a box whose disk is open in another tab', () => {
+  it('is given up by it: what was written is flushed, and the disk is closed', async () => {
+    const homeDir = `disk-taken-${homes++}`
+    const [here, there] = await Promise.all([0, 1].map(() => BoxLite.open({ homeDir, engine: 'none' }))) as [BoxLite, BoxLite]
+    const disk = await (await there.create({ name: 'web', diskSizeGb: 1 })).disk()
+    await disk.write(0, new TextEncoder().encode('unflushed'))
+    await expect((await here.get('web'))!.disk()).rejects.toMatchObject({ code: 'busy' })
+    // Neither silence nor a stop that takes too long is what ends this.
+    const box = await takeOver(here, 'web', { silenceMs: 2 ** 31 - 1, stopMs: 2 ** 31 - 1 })
+    const mine = await box.disk()
+    const bytes = new Uint8Array(9)
+    await mine.read(0, bytes)
+    expect(new TextDecoder().decode(bytes)).toBe('unflushed')
+    await refuses(disk.write(0, bytes), 'invalid_state', /closed/)
+    await mine.close()
+    await Promise.all([here.close(), there.close()])
+    indexedDB.deleteDatabase(`boxlite:${homeDir}`)
   })
 })
