@@ -24,6 +24,8 @@ async function seriousOf(page: Page): Promise<string[]> {
 describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
   let playground: Playground
   let tab: Tab
+  /** A box with a name as long as names can get. */
+  const travelled = `travelled-${'far-'.repeat(55)}away`
 
   beforeAll(async () => {
     playground = await Playground.open()
@@ -81,15 +83,18 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
   })
 
   it('calls off what moves on, also for a hand that is slow', async () => {
-    await tab.type('dd if=/dev/zero of=huge bs=1 count=0 seek=1073741824')
-    await tab.button("Download 'huge'").click()
+    const huge = `huge-${'so-'.repeat(60)}huge`
+    await tab.type(`dd if=/dev/zero of=${huge} bs=1 count=0 seek=1073741824`)
+    await tab.button(`Download '${huge}'`).click()
     const cancel = tab.button('Cancel')
     await cancel.waitFor()
+    // However long a name is, it stands in nobody's way.
+    expect((await tab.edges(cancel)).right).toBeLessThan(1360)
     // What it says at its end is said to those who see nothing, too.
     expect(await tab.page.getByRole('status').count()).toBe(1)
     await cancel.click({ delay: 500 })
-    await tab.page.getByRole('status').getByText("Downloading 'huge': cancelled").waitFor()
-    await tab.type('rm huge')
+    await tab.page.getByRole('status').getByText(`Downloading '${huge}': cancelled`).waitFor()
+    await tab.type('rm huge*')
   })
 
   it('takes no folder, and leaves alone what is dropped beside the places for it', async () => {
@@ -118,23 +123,30 @@ describe.skipIf(noPages !== null)(`the playground${because(noPages)}`, () => {
   it('exports a box that runs into a file, and makes a box with the same history of it', async () => {
     await tab.takeSnapshot('kept', 'as it is '.repeat(400))
     // A note that is too long for the page takes no button away.
-    const { y, height } = (await tab.button('Restore').boundingBox())!
-    expect(y + height).toBeLessThan(820)
+    expect((await tab.edges(tab.button('Restore'))).bottom).toBeLessThan(820)
     const downloading = tab.page.waitForEvent('download')
     await tab.button("Export 'box'").click()
-    const file = join(playground.directory, 'travelled.box')
+    const file = join(playground.directory, `${travelled}.box`)
     await (await downloading).saveAs(file)
     await tab.page.locator('#import-file').setInputFiles(file)
-    await tab.untilState('travelled', 'created')
+    await tab.untilState(travelled, 'created')
     await tab.moment('kept').waitFor()
-    expect(await tab.box('travelled').locator('.box-facts').innerText()).toContain('1 snapshot')
+    const start = tab.page.locator('#curtain [data-key=start]')
+    const { right } = await tab.edges(tab.page.locator('#curtain'))
+    expect((await tab.edges(start)).right).toBeLessThan(right)
+    await start.click()
+    const cancel = tab.button('Cancel')
+    expect((await tab.edges(cancel)).right).toBeLessThan(right)
+    await cancel.click()
+    await start.waitFor()
+    expect(await tab.box(travelled).locator('.box-facts').innerText()).toContain('1 snapshot')
   })
 
   it('removes a box after it has asked', async () => {
     await tab.press('Control+Shift+B')
-    await tab.box('travelled').press('Delete')
+    await tab.box(travelled).press('Delete')
     await tab.button('Remove box').click()
-    await tab.box('travelled').waitFor({ state: 'detached' })
+    await tab.box(travelled).waitFor({ state: 'detached' })
     await tab.box('box').click()
     await tab.untilState('box', 'running')
   })

@@ -180,6 +180,14 @@ export class Tab {
     })
   }
 
+  /** How far a part of the page reaches to the right and down. */
+  async edges(part: Locator): Promise<{ right: number; bottom: number }> {
+    return part.evaluate((element) => {
+      const { right, bottom } = element.getBoundingClientRect()
+      return { right, bottom }
+    })
+  }
+
   /** What failed, and what was said of it; it is dismissed. */
   async failure(): Promise<string> {
     const notice = this.page.getByRole('alert').locator('.notice')

@@ -31,6 +31,8 @@ export async function startBox(app: App, boxId: string): Promise<boolean> {
     `Starting '${name}'`,
     async ({ signal, onProgress }) => {
       await box.start({ signal, onProgress })
+      // Before the task is over: in between the page would say that the box does not run.
+      await refresh(app)
       return true
     },
     { boxId, cancellable: true, done: `'${name}' runs`, offer: (error) => offerTakeOver(app, boxId, error) },
