@@ -18,6 +18,8 @@ export class GuestModel {
   /** The files that are right too, because the page died while it went back to a snapshot. */
   #orElse: Files | null = null
   acknowledged = 0
+  /** What the page said before it died, line by line. */
+  lastSaid: readonly string[] = []
 
   get snapshotNames(): readonly string[] {
     return [...this.#snapshots.keys()]
@@ -25,6 +27,7 @@ export class GuestModel {
 
   /** Takes what was said until the page died. */
   replay(said: readonly string[]): void {
+    this.lastSaid = said
     let before: Files = this.#files
     let under: readonly string[] = []
     for (const line of said) {

@@ -43,7 +43,14 @@ describe.skipIf(noPages !== null)(`a page that ends at any moment${because(noPag
   async function checkGuest(tab: Tab, guest: GuestModel, after: string): Promise<void> {
     const sums = await tab.call('exec', 'guest', SUMS)
     const files: Files = new Map(Array.from(sums.matchAll(/^([0-9a-f]{64}) {2}(\S+)$/gm), ([, sum, name]) => [name!, sum!]))
-    expect(guest.fileObjections(files), after).toEqual([])
+    const objections = guest.fileObjections(files)
+    // All that can still be known of a loss.
+    if (objections.length > 0) {
+      const kernel = await tab.call('exec', 'guest', 'dmesg | grep -i -e ext4 -e jbd -e vda; ls -la /root/files')
+      const tree = JSON.stringify(await tab.call('history', 'guest'))
+      console.log(`${after}: ${objections.join('; ')}\nsaid:\n${guest.lastSaid.join('\n')}\n${kernel}\nfirst read:\n${sums}\n${tree}`)
+    }
+    expect(objections, after).toEqual([])
     expect(await tab.call('exec', 'guest', 'dmesg | grep -i "ext4-fs error" || true')).toBe('')
     if (files.size > FILES) {
       await tab.call('exec', 'guest', 'rm -r /root/files && sync')

@@ -9,6 +9,7 @@ import {
   type FsckFinding,
   type RecoveredBox,
   type SnapshotInfo,
+  type SnapshotTree,
 } from '../../../hosts/browser/browser.ts'
 import { isBoxLiteError } from '../../../src/error.ts'
 import { surveyDisks, type Survey } from '../../kill/survey.ts'
@@ -125,6 +126,11 @@ export class Lab {
   /** The content of each snapshot of a box, as one number. */
   async digests(name: string): Promise<Record<string, string>> {
     return snapshotDigests(await this.#box(name))
+  }
+
+  /** The snapshots of a box by descent, with the sizes of their layers. */
+  async history(name: string): Promise<SnapshotTree> {
+    return (await this.#box(name)).snapshot.tree()
   }
 
   /** Writes one block of random bytes into a disk and flushes it; answers their SHA-256. */
