@@ -9,7 +9,7 @@
 // history). Judging goes by finer keys (how deep in recovery, what lives on), so more is judged than counted.
 
 import type { Core } from '../../src/core/core.ts'
-import { HashSet, mix } from './hash.ts'
+import { HashSet, mix, type Hash } from './hash.ts'
 import { directoryOf, guestBytes, Violation, type GuestBytes } from './image-reader.ts'
 import { visibleHash, visitImages, type Model } from './images.ts'
 import { judge, judgeMachines, judgeTidy, type Seen } from './judge.ts'
@@ -65,6 +65,8 @@ export class Checker {
   #queue: Job[] = []
   /** Stop cutting when this many states were counted. */
   enough = Number.POSITIVE_INFINITY
+  /** Called with the hash of each state when it is counted. */
+  onState: ((hash: Hash) => void) | null = null
   /** Called with every disk that is judged, before recovery touches it. */
   onDisk: ((world: World, context: Context, model: Model) => void) | null = null
   /** Changes what a recovering process does: the mutants. */
@@ -131,7 +133,9 @@ export class Checker {
   }
 
   #count(low: number, high: number, expected: Expectation, context: Context, model: Model): void {
-    if (!this.states.add(low ^ expected.low, high ^ expected.high)) return
+    const hash = { low: low ^ expected.low, high: high ^ expected.high }
+    if (!this.states.add(hash.low, hash.high)) return
+    this.onState?.(hash)
     const counts = (this.counts[context.operation] ??= {})
     counts[model] = (counts[model] ?? 0) + 1
   }

@@ -83,18 +83,6 @@ export class HashSet {
     return this.#slots[slot * 2] !== 0 || this.#slots[slot * 2 + 1] !== 0
   }
 
-  /** Every hash as pairs of words. */
-  words(): Int32Array {
-    const words = new Int32Array(this.size * 2)
-    let at = this.#hasZero ? 2 : 0
-    for (let i = 0; i < this.#slots.length; i += 2) {
-      if (this.#slots[i] === 0 && this.#slots[i + 1] === 0) continue
-      words[at++] = this.#slots[i]!
-      words[at++] = this.#slots[i + 1]!
-    }
-    return words
-  }
-
   #insert(low: number, high: number): boolean {
     const slot = this.#find(low, high)
     if (this.#slots[slot * 2] !== 0 || this.#slots[slot * 2 + 1] !== 0) return false

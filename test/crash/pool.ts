@@ -18,19 +18,19 @@ export interface Total {
   readonly failures: readonly Failure[]
 }
 
-/** Takes scenarios from `next` until it gives none; it is told how many states the workers have together, at most. */
+/** Takes scenarios from `next` until it gives none; it is told how many distinct states the workers have found together. */
 export async function runPool(threads: number, bounds: Bounds, next: (states: number) => string | null): Promise<Total> {
   const file = await bundleWorker()
-  const states = Array.from({ length: threads }, () => 0)
+  const states = new HashSet(1 << 20)
   let scenarios = 0
   const results = await Promise.all(
-    states.map(async (_, index) => {
+    Array.from({ length: threads }, async () => {
       const worker = new Worker(file, { workerData: bounds })
       try {
         let progress = (await answer(worker)) as Progress
         for (;;) {
-          states[index] = progress.states
-          const scenario = progress.failures.length > 0 ? null : next(states.reduce((sum, count) => sum + count, 0))
+          for (let i = 0; i < progress.states.length; i += 2) states.add(progress.states[i]!, progress.states[i + 1]!)
+          const scenario = progress.failures.length > 0 ? null : next(states.size)
           // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
           worker.postMessage(scenario)
           if (scenario === null) return (await answer(worker)) as Result
@@ -42,7 +42,7 @@ export async function runPool(threads: number, bounds: Bounds, next: (states: nu
       }
     }),
   )
-  return add(results, scenarios)
+  return add(results, states.size, scenarios)
 }
 
 /** The next message of a worker; rejects with the worker's error. */
@@ -51,18 +51,16 @@ async function answer(worker: Worker): Promise<unknown> {
   return message
 }
 
-function add(results: readonly Result[], scenarios: number): Total {
-  const all = new HashSet(1 << 20)
+function add(results: readonly Result[], states: number, scenarios: number): Total {
   const counts: Counts = {}
-  for (const { words, counts: some } of results) {
-    for (let i = 0; i < words.length; i += 2) all.add(words[i]!, words[i + 1]!)
+  for (const { counts: some } of results) {
     for (const [operation, models] of Object.entries(some)) {
       const sum = (counts[operation] ??= {})
       for (const model of MODELS) sum[model] = (sum[model] ?? 0) + (models[model] ?? 0)
     }
   }
   const recoveries = results.reduce((sum, result) => sum + result.recoveries, 0)
-  return { states: all.size, recoveries, scenarios, counts, failures: results.flatMap((result) => result.failures) }
+  return { states, recoveries, scenarios, counts, failures: results.flatMap((result) => result.failures) }
 }
 
 /** Node cannot run TypeScript in a worker: one file is made of it and of all it imports. */

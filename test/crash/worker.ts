@@ -10,7 +10,8 @@ import type { Bounds } from './world.ts'
 
 /** From a worker after each scenario. */
 export interface Progress {
-  readonly states: number
+  /** The hash of each state that was counted since the last message, two words each. */
+  readonly states: Int32Array
   readonly recoveries: number
   readonly failures: readonly Failure[]
 }
@@ -18,8 +19,6 @@ export interface Progress {
 /** From a worker at its end. */
 export interface Result extends Progress {
   readonly counts: Counts
-  /** The hash of each counted state, two words each. */
-  readonly words: Int32Array
 }
 
 // Errors are made by the thousand; their stacks are not looked at.
@@ -27,10 +26,17 @@ Error.stackTraceLimit = 0
 const checker = new Checker(await Core.create())
 const bench = new Bench([checker.core, await Core.create()], checker, workerData as Bounds)
 
-const progress = (): Progress => ({ states: checker.states.size, recoveries: checker.recoveries, failures: checker.failures })
+let found: number[] = []
+checker.onState = ({ low, high }) => void found.push(low, high)
+
+function progress(): Progress {
+  const states = new Int32Array(found)
+  found = []
+  return { states, recoveries: checker.recoveries, failures: checker.failures }
+}
 
 async function take(scenario: string | null): Promise<Progress | Result> {
-  if (scenario === null) return { ...progress(), counts: checker.counts, words: checker.states.words() }
+  if (scenario === null) return { ...progress(), counts: checker.counts }
   await runScenario(bench, scenario)
   return progress()
 }
