@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
-import { readFile, readdir, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -18,6 +18,7 @@ import {
   parseGuestManifest,
 } from '../../src/guest-manifest.ts'
 import { asFileError, fileCall } from './file-call.ts'
+import { namesIn } from './names-in.ts'
 
 /** The package that carries the guest. */
 export const GUEST_PACKAGE = 'boxlite-guest-386'
@@ -116,23 +117,13 @@ function installedGuest(): string | null {
 async function newestBuilt(): Promise<string | null> {
   const cache = guestCache()
   let newest: { directory: string; at: number } | null = null
-  for (const entry of await foldersOf(cache)) {
+  for (const entry of await namesIn(cache)) {
     if (!/^386-[0-9a-f]+$/.test(entry)) continue
     const directory = join(cache, entry)
     const at = statSync(join(directory, MANIFEST), { throwIfNoEntry: false })?.mtimeMs
     if (at !== undefined && (newest === null || at > newest.at)) newest = { directory, at }
   }
   return newest?.directory ?? null
-}
-
-async function foldersOf(path: string): Promise<string[]> {
-  try {
-    return await fileCall('list', path, readdir(path))
-  } catch (error) {
-    // Nothing was ever built here.
-    if (isBoxLiteError(error, 'not_found')) return []
-    throw error
-  }
 }
 
 /** An image that was built from one of the guest's recipes, in a folder of its own in the cache. */

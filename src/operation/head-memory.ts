@@ -38,6 +38,7 @@ export class HeadMemory {
     this.#heads.set(layer, { fileBytes, headBytes: bytes.length, start: bytes.slice(0, end) })
     dropOldest(this.#heads)
   }
+
   /** Notes which layer was found below another one. */
   link(layer: string, below: string): void {
     this.#below.delete(layer)

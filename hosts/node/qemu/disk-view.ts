@@ -11,11 +11,12 @@
 // takes the box of an owner that died meets them.
 
 import { linkSync, rmSync, symlinkSync } from 'node:fs'
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isBoxLiteError } from '../../../src/error.ts'
 import { isLayerName } from '../../../src/store/names.ts'
 import { asFileError, fileCall } from '../file-call.ts'
+import { namesIn } from '../names-in.ts'
 import type { Places } from './run-directory.ts'
 
 /** The part that can only be read. */
@@ -123,13 +124,4 @@ export async function removeDiskView(run: string): Promise<void> {
   await removeNames(run)
   const path = join(run, FROZEN)
   await fileCall('remove', path, rm(path, { recursive: true, force: true }))
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await fileCall('list', directory, readdir(directory))
-  } catch (error) {
-    if (isBoxLiteError(error, 'not_found')) return []
-    throw error
-  }
 }
