@@ -112,7 +112,7 @@ describe('the disk of a machine in a page', () => {
           return disk.write(placeOf(unit), bytesOf(value))
         }
         for (let step = 0; step < 8; step++) {
-          // Requests that are on their way together; a unit is not written twice among them, as a guest would not.
+          // Requests that are on their way together; of two for one unit the later one counts.
           await write()
           await Promise.all(Array.from({ length: below(60) }, write))
           const marked = expected.mark()
