@@ -19,7 +19,7 @@ const title = 'Bytes into and out of a box'
 const PIECE_BYTES = 65_536
 const PIECES = 1600
 const dataBytes = PIECES * PIECE_BYTES
-const rounds = 5
+const rounds = 9
 /** Of the bare channel's speed, at least. */
 const target = 0.5
 

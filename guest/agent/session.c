@@ -195,6 +195,10 @@ void session_serve(struct session *session, int64_t now) {
   session->stalled = false;
   act_on_frames(session);
   settle_streams(session, now);
+  if (session->outbox.lost && outbox_has_reserve(&session->outbox)) {
+    session->outbox.lost = false;
+    go_away(session, "output was lost for want of memory");
+  }
   take_turns(session);
   // A channel that is gone is noticed by the next read.
   if (!outbox_flush(&session->outbox, session->channel)) outbox_reset(&session->outbox);

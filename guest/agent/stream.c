@@ -48,11 +48,6 @@ static void close_input(struct stream *stream) {
   stream->backlog = (struct backlog){0};
 }
 
-static void close_output(struct stream *stream, unsigned output) {
-  if (stream->terminal) stream->input = -1;
-  close_fd(&stream->outputs[output].fd);
-}
-
 static void kill_all(struct stream *stream) {
   if (stream->group >= 0) cgroups_kill(stream->group);
   else if (stream->pid != 0) kill(stream->kind == KIND_EXEC ? -stream->pid : stream->pid, SIGKILL);
@@ -62,18 +57,11 @@ void stream_free(struct stream *stream) {
   // Before the pipes are closed: a job must not take a lost channel for the end of its input.
   kill_all(stream);
   close_input(stream);
-  close_output(stream, 0);
-  close_output(stream, 1);
+  stream_close_output(stream, 0);
+  stream_close_output(stream, 1);
   close_fd(&stream->report);
   cgroups_give(stream->group);
   free(stream);
-}
-
-// A pipe that was full once carries much: as long as a window it spares a change of processes for each 64 KiB. Most streams never
-// need it, and the limit that a user's pipes have is no reason to fail.
-static void widen(int fd, bool *widened) {
-  if (!*widened) fcntl(fd, F_SETPIPE_SZ, PROTOCOL_WINDOW_BYTES);
-  *widened = true;
 }
 
 static void fail(struct stream *stream, int error) {
@@ -97,11 +85,6 @@ static void append(struct stream *stream, const uint8_t *bytes, size_t length) {
   backlog->size += length;
 }
 
-// Whether a failed write of the input means that it can be tried again.
-static bool try_again(void) {
-  return errno == EAGAIN || errno == EINTR;
-}
-
 void stream_drain(struct stream *stream) {
   struct backlog *backlog = &stream->backlog;
   while (stream->input >= 0 && backlog->size > 0) {
@@ -111,7 +94,7 @@ void stream_drain(struct stream *stream) {
       {.iov_base = backlog->bytes, .iov_len = backlog->size - first},
     };
     ssize_t count = writev(stream->input, parts, 2);
-    if (count < 0 && try_again()) return;
+    if (count < 0 && stream_try_again()) return;
     if (count < 0) {
       // Nobody reads it any more: what was held is given back, what still comes is dropped.
       stream->input_owed += (uint32_t)backlog->size;
@@ -130,7 +113,7 @@ static size_t put_through(struct stream *stream, const uint8_t *bytes, size_t le
   if (stream->input < 0 || length == 0) return 0;
   ssize_t count = write(stream->input, bytes, length);
   if (count >= 0) return (size_t)count;
-  if (!try_again()) close_input(stream);
+  if (!stream_try_again()) close_input(stream);
   return 0;
 }
 
@@ -139,7 +122,7 @@ bool stream_take(struct stream *stream, const uint8_t *bytes, size_t length) {
   stream->input_credit -= (uint32_t)length;
   size_t taken = stream->backlog.size > 0 ? 0 : put_through(stream, bytes, length);
   if (taken < length && stream->input >= 0 && !stream->input_widened) {
-    widen(stream->input, &stream->input_widened);
+    stream_widen(stream->input, &stream->input_widened);
     if (stream->backlog.size == 0) taken += put_through(stream, bytes + taken, length - taken);
   }
   if (stream->input < 0) taken = length;
@@ -179,38 +162,8 @@ void stream_cancel(struct stream *stream) {
   stream->cancelled = true;
   kill_all(stream);
   close_input(stream);
-  close_output(stream, 0);
-  close_output(stream, 1);
-}
-
-bool stream_wants(const struct stream *stream, unsigned output) {
-  uint8_t *where;
-  return stream->outputs[output].fd >= 0 && stream->outputs[output].credit > 0 && outbox_space(&stream->session->outbox, &where) > 0;
-}
-
-// One frame of an output; true when there may be more at once.
-static bool pump_frame(struct stream *stream, unsigned index) {
-  struct output *output = &stream->outputs[index];
-  struct outbox *outbox = &stream->session->outbox;
-  uint8_t *where;
-  size_t space = outbox_space(outbox, &where);
-  if (space > output->credit) space = output->credit;
-  if (output->fd < 0 || space == 0) return false;
-  ssize_t count = read(output->fd, where, space);
-  if (count > 0) {
-    outbox_seal(outbox, index == 0 ? FRAME_DATA1 : FRAME_DATA2, stream->id, (size_t)count);
-    output->credit -= (uint32_t)count;
-    stream->linger_until = 0;
-    if (count == PROTOCOL_MAX_PAYLOAD_BYTES) widen(output->fd, &output->widened);
-    return (size_t)count == space;
-  }
-  // A terminal ends with EIO when its last process is gone.
-  if (count == 0 || !try_again()) close_output(stream, index);
-  return false;
-}
-
-void stream_pump(struct stream *stream, unsigned output) {
-  while (pump_frame(stream, output)) continue;
+  stream_close_output(stream, 0);
+  stream_close_output(stream, 1);
 }
 
 void stream_reaped(struct stream *stream, int status) {
@@ -284,8 +237,8 @@ bool stream_settle(struct stream *stream, int64_t now) {
   if (stream->input_owed >= OWED_BYTES && !stream->input_ended) send_window(stream);
   send_ends(stream);
   if (stream->pid != 0 || lingers(stream, now)) return false;
-  close_output(stream, 0);
-  close_output(stream, 1);
+  stream_close_output(stream, 0);
+  stream_close_output(stream, 1);
   send_ends(stream);
   send_done(stream);
   return true;

@@ -83,6 +83,13 @@ void stream_pump(struct stream *stream, unsigned output);
 // Whether an output may be read now, by its credit and the room in the outbox.
 bool stream_wants(const struct stream *stream, unsigned output);
 
+void stream_close_output(struct stream *stream, unsigned output);
+
+// Makes a pipe that was full once as large as a window.
+void stream_widen(int fd, bool *widened);
+// Whether a read or a write that failed can be tried again.
+bool stream_try_again(void);
+
 void stream_reaped(struct stream *stream, int status);
 
 // Sends what is owed to the host: credits, ENDs, and DONE. True when the stream is done and can be freed.

@@ -4,6 +4,7 @@ import type { Codec } from '../../src/disk/codec.ts'
 import { BoxLiteError } from '../../src/error.ts'
 import { SyncGuard } from '../../src/store/sync-guard.ts'
 import { EmulatedMachine, type GuestEnd } from './emulated-machine.ts'
+import { ChannelSender } from './channel-sender.ts'
 import { encodeError } from './error-message.ts'
 import { LiveDisk, type OpenLayer } from './live-disk.ts'
 import {
@@ -35,6 +36,7 @@ export class MachineServer {
   readonly #syncs = new SyncGuard((layer, error) => this.#endpoint.post({ kind: 'syncFailed', layer, error: encodeError(error) }))
   #machine: EmulatedMachine | null = null
   #disk: LiveDisk | null = null
+  readonly #sender: ChannelSender
   #session = 0
   /** One call after the other: a switch of the disk is never beside a flush. */
   #tail: Promise<void> = Promise.resolve()
@@ -45,6 +47,7 @@ export class MachineServer {
   constructor(endpoint: Endpoint<ToThread, FromThread>, platform: ThreadPlatform) {
     this.#endpoint = endpoint
     this.#platform = platform
+    this.#sender = new ChannelSender((message, transfer) => endpoint.post(message, transfer))
     this.#handlers = {
       prepare: (given) => this.#prepare(given),
       launch: (given) => this.#launch(given),
@@ -80,6 +83,7 @@ export class MachineServer {
     if (port === undefined) return
     if (message.kind === 'open') {
       this.#session = message.session
+      this.#sender.begin(message.session)
       port.open(CHANNEL_WINDOW_BYTES)
     } else if (message.session !== this.#session) return
     else if (message.kind === 'bytes') port.send(message.bytes)
@@ -97,15 +101,12 @@ export class MachineServer {
   }
 
   async #prepare({ module, files, memoryMib, serial, state }: Calls['prepare']['given']): Promise<undefined> {
-    const received = (bytes: Uint8Array<ArrayBuffer>): void =>
-      this.#endpoint.post({ kind: 'bytes', session: this.#session, bytes }, [bytes.buffer])
-    const delivered = (count: number): void => this.#endpoint.post({ kind: 'taken', session: this.#session, count })
     const machine = await EmulatedMachine.create({
       module,
       files,
       memoryMib,
       serial,
-      ports: [{ ...AGENT_PORT, received, delivered }],
+      ports: [{ ...AGENT_PORT, received: (bytes) => this.#sender.received(bytes), delivered: (count) => this.#sender.delivered(count) }],
       said: (byte) => this.#said(byte),
       ended: (end) => void this.#finish(end),
       diskFailed: (error) => this.#endpoint.post({ kind: 'diskFailed', error: encodeError(error) }),

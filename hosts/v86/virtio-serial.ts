@@ -8,7 +8,7 @@
 import type { ConfigField, Processor } from './emulator.ts'
 import { GuestFault } from './guest-memory.ts'
 import { VirtioDevice } from './virtio-device.ts'
-import type { DescriptorChain, Virtqueue } from './virtqueue.ts'
+import { type DescriptorChain, FEATURE_INDIRECT, type Virtqueue } from './virtqueue.ts'
 
 const FEATURE_MULTIPORT = 1
 const CONTROL_TO_GUEST = 2
@@ -48,7 +48,7 @@ export class VirtioSerial {
       type: 3,
       ports: 0xb600,
       queueSizes: [...sizes(first!), BUFFERS_OF_CONTROL, BUFFERS_OF_CONTROL, ...others.flatMap(sizes)],
-      features: [FEATURE_MULTIPORT],
+      features: [FEATURE_MULTIPORT, FEATURE_INDIRECT],
       config: configuration(ports.length),
       notified: (queue) => this.#notified(queue),
       wasReset: () => this.#wasReset(),

@@ -15,6 +15,9 @@ const FLAG_INDIRECT = 4
 const AVAILABLE_NO_INTERRUPT = 1
 const USED_BUFFER = 1
 
+/** Linux fills larger tables than its queue is long. */
+const MOST_INDIRECT = 1024
+
 export const FEATURE_INDIRECT = 28
 export const FEATURE_VERSION_1 = 32
 
@@ -123,7 +126,7 @@ export class Virtqueue {
     let count = this.#queue.size
     let isIndirect = false
     let index = head
-    // A chain has no more descriptors than the queue, so one that comes back to itself ends here.
+    // A chain in the queue has no more descriptors than that, and one in a table of its own ends too; one that comes back to itself does not.
     for (let left = this.#queue.size; ; left--) {
       if (index >= count || left === 0) throw new GuestFault('a chain of descriptors does not end')
       const at = table + DESCRIPTOR_BYTES * index
@@ -136,6 +139,7 @@ export class Virtqueue {
         isIndirect = true
         table = address
         count = Math.floor(length / DESCRIPTOR_BYTES)
+        left = Math.min(count, MOST_INDIRECT) + 1
         index = 0
         continue
       }

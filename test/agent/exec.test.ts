@@ -72,6 +72,22 @@ describe('an exec', () => {
     expect(outputs[0].equals(sent)).toBe(true)
   })
 
+  it('passes on what a program writes in pieces of any size, on both outputs', async () => {
+    const script = "seq 1 400000 > list; for size in 1000 5000 17000 70001 300000; do dd if=list bs=$size status=none; dd if=list bs=$size status=none >&2; done"
+    const { outputs } = await test.session.run(1, ['/bin/sh', '-c', script], [[3, test.folder]])
+    const list = Array.from({ length: 400_000 }, (_, index) => `${index + 1}\n`).join('')
+    const expected = Buffer.from(list.repeat(5))
+    expect(outputs.map((output) => output.equals(expected))).toEqual([true, true])
+  })
+
+  it('is not held up by a program that reads its own output', async () => {
+    const reader = 'head -c 40000000 /dev/zero & cat /proc/self/fd/1 > /dev/null & wait $!; kill $!; wait'
+    test.session.exec(1, ['timeout', '1', '/bin/sh', '-c', reader])
+    const outcome = await test.session.finish(1)
+    expect(outcome.outputs[0].every((byte) => byte === 0)).toBe(true)
+    expect(exitOf(await test.session.run(2, ['true']))).toEqual([0, 0])
+  })
+
   it('has no input unless it was asked for', async () => {
     const outcome = await test.session.run(1, ['cat'])
     expect(outcome.outputs[0].length).toBe(0)
@@ -79,7 +95,7 @@ describe('an exec', () => {
   })
 
   it('waits in its own write when its reader gives no credit, and holds nobody else up', async () => {
-    test.session.exec(1, ['/bin/sh', '-c', 'head -c 1000000 /dev/zero; echo done >&2'])
+    test.session.exec(1, ['/bin/sh', '-c', 'head -c 4000000 /dev/zero; echo done >&2'])
     let got = 0
     while (got < Protocol.WINDOW_BYTES) got += (await test.session.next(FrameType.DATA1, 1)).payload.length
     expect(got).toBe(Protocol.WINDOW_BYTES)
@@ -87,7 +103,7 @@ describe('an exec', () => {
     expect(test.session.inbox.filter(({ stream }) => stream === 1).map(({ type }) => type)).toEqual([FrameType.OPENED])
     test.session.credit(1, 1, got)
     const outcome = await test.session.finish(1)
-    expect(outcome.outputs[0].length).toBe(1_000_000 - got)
+    expect(outcome.outputs[0].length).toBe(4_000_000 - got)
     expect(String(outcome.outputs[1])).toBe('done\n')
   })
 

@@ -40,6 +40,8 @@ export interface NativeAgentOptions {
   readonly disk?: string
   /** How long it stays frozen at most; by default as the protocol says. */
   readonly thawAfterMs?: number
+  /** A shared object that takes the place of functions of the C library. */
+  readonly preload?: string
 }
 
 /** Starts an agent that serves `sessions` sessions until all their channels are closed. */
@@ -47,11 +49,14 @@ export function startNativeAgent(options: NativeAgentOptions = {}): NativeAgent 
   const count = options.sessions ?? 1
   const descriptors = Array.from({ length: count }, (_, index) => 3 + index)
   const words = descriptors.map((fd) => `--fd=${fd}`)
-  const { root: rootDirectory, cgroup, disk, thawAfterMs } = options
+  const { root: rootDirectory, cgroup, disk, thawAfterMs, preload } = options
   const named = { root: rootDirectory, cgroup, disk, 'thaw-after': thawAfterMs }
   for (const [name, value] of Object.entries(named)) if (value !== undefined) words.push(`--${name}=${value}`)
   // The sanitizer looks for leaks in /proc, which another root does not have.
-  const env = { ...process.env, ...(rootDirectory === undefined ? {} : { ASAN_OPTIONS: 'detect_leaks=0' }) }
+  const leaks = rootDirectory === undefined ? {} : { ASAN_OPTIONS: 'detect_leaks=0' }
+  // The sanitizer wants to be first, which it need not be.
+  const loaded = preload === undefined ? {} : { LD_PRELOAD: preload, ASAN_OPTIONS: 'verify_asan_link_order=0' }
+  const env = { ...process.env, ...leaks, ...loaded }
   const child = spawn(buildNativeAgent(), words, { env, stdio: ['ignore', 'ignore', 'pipe', ...descriptors.map(() => 'pipe' as const)] })
   let complaints = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (complaints += text))

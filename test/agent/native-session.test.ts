@@ -1,10 +1,14 @@
 // What the agent makes of any bytes at all, and of hosts that come and go.
-import { readdirSync } from 'node:fs'
-import { constants } from 'node:os'
-import { describe, expect, it } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FrameType, Protocol, StreamKind } from '../../src/agent/protocol.ts'
 import { count } from '../counts.ts'
-import { exitOf, fields, fieldsOf, frame, hello, magic, nonce, type RawSession, u16, u32 } from './raw-session.ts'
+import { nativeAgentRefusal, startNativeAgent } from './native-agent.ts'
+import { exitOf, fields, fieldsOf, frame, hello, magic, nonce, RawSession, u16, u32 } from './raw-session.ts'
 import { useAgent } from './use-agent.ts'
 
 const { errno } = constants
@@ -190,6 +194,17 @@ describe('a session of the agent', () => {
     for (let index = 0; index < 20_000; index++) await test.session.next(FrameType.PING)
   })
 
+  it('is begun anew while much that the last host did not read is on its way', async () => {
+    test.session.socket.pause()
+    for (let id = 1; id <= 4; id++) test.session.exec(id, ['/bin/sh', '-c', 'head -c 900000 /dev/zero'])
+    expect(exitOf(await test.sessions[1]!.run(1, ['true']))).toEqual([0, 0])
+    const fresh = test.session.greet(other)
+    test.session.socket.resume()
+    await fresh
+    test.session.inbox.length = 0
+    expect((await test.session.run(1, ['/bin/sh', '-c', 'head -c 900000 /dev/zero | tr "\\0" x'])).outputs[0].equals(Buffer.alloc(900_000, 'x'))).toBe(true)
+  })
+
   it('survives any bytes', async () => {
     let state = 4711
     const random = (below: number): number => {
@@ -242,5 +257,31 @@ describe('a session of the agent', () => {
     }
     expect(done).toBeGreaterThan(count(10_000, 200_000) / 50)
     expect(goneAway).toBeGreaterThan(count(10_000, 200_000) / 50)
+  })
+})
+
+describe('an agent whose channel loses what is moved to it', () => {
+  let folder: string
+  const refusal = nativeAgentRefusal()
+
+  beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'boxlite-agent-'))))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('says so, in whole frames, and serves the next session', async (ctx) => {
+    if (refusal !== null) ctx.skip(refusal)
+    const preload = join(folder, 'lossy.so')
+    const source = fileURLToPath(new URL('lossy-splice.c', import.meta.url))
+    expect(spawnSync('gcc', ['-shared', '-fPIC', '-o', preload, source], { encoding: 'utf8' }).stderr).toBe('')
+    const agent = startNativeAgent({ preload })
+    const session = new RawSession(agent.channels[0]!)
+    await session.greet()
+    session.exec(1, ['/bin/sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x'])
+    expect(String((await session.next(FrameType.GOAWAY)).payload)).toBe('output was lost for want of memory')
+    expect(session.inbox.some(({ type, payload }) => type === FrameType.DATA1 && payload.equals(Buffer.alloc(payload.length)))).toBe(true)
+    await session.greet(Buffer.from('another nonce...', 'latin1'))
+    session.inbox.length = 0
+    expect((await session.run(1, ['/bin/sh', '-c', 'head -c 900000 /dev/zero | tr "\\0" x'])).outputs[0].equals(Buffer.alloc(900_000, 'x'))).toBe(true)
+    session.socket.destroy()
+    expect(await agent.ended).toEqual({ status: 0, complaints: '' })
   })
 })

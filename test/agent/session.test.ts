@@ -243,6 +243,8 @@ describe('streams', () => {
     await session.ping()
     await session.ping()
     const length = (): number => Buffer.concat(fake.input).length
+    await expect.poll(length).toBe(Protocol.WINDOW_BYTES)
+    await session.ping()
     expect(length()).toBe(Protocol.WINDOW_BYTES)
     fake.giveCredit(100_000)
     await writing

@@ -196,6 +196,32 @@ describe('the serial bus', () => {
     expect(heard(1)).toEqual([])
   })
 
+  /** Says what `parts` are together, by a table of its own; `next` tells which entry follows one, 0 none. */
+  const sayInParts = (parts: readonly string[], next: (entry: number) => number): void => {
+    const table = computer.allocate(16 * parts.length)
+    for (const [i, part] of parts.entries()) {
+      const bytes = Buffer.from(part)
+      computer.view.setBigUint64(table + 16 * i, BigInt(computer.put(bytes)), true)
+      computer.view.setUint32(table + 16 * i + 8, bytes.length, true)
+      computer.view.setUint16(table + 16 * i + 12, next(i) === 0 ? 0 : 1, true)
+      computer.view.setUint16(table + 16 * i + 14, next(i), true)
+    }
+    queues[1]!.describe(0, table, 16 * parts.length, 4, 0)
+    queues[1]!.offer(0)
+    queues[1]!.kick()
+  }
+
+  it('takes more pages at once than its queue is long, and no circle of them', () => {
+    first.open(100)
+    const parts = Array.from({ length: 300 }, (_, i) => `${i} `)
+    sayInParts(parts, (i) => (i + 1) % parts.length)
+    expect(received).toEqual([parts.join('')])
+    expect(computer.transport.wantsReset).toBe(false)
+    first.grant(10_000)
+    sayInParts(parts, (i) => ((i + 1) % parts.length) + 1)
+    expect(computer.transport.wantsReset).toBe(true)
+  })
+
   it('asks a driver for a reset that says too much at once', () => {
     first.open(2 ** 30)
     const at = computer.allocate(2 ** 20)
