@@ -73,7 +73,8 @@ describe('an exec', () => {
   })
 
   it('passes on what a program writes in pieces of any size, on both outputs', async () => {
-    const script = "seq 1 400000 > list; for size in 1000 5000 17000 70001 300000; do dd if=list bs=$size status=none; dd if=list bs=$size status=none >&2; done"
+    const write = 'dd if=list bs=$size status=none'
+    const script = `seq 1 400000 > list; for size in 1000 5000 17000 70001 300000; do ${write}; ${write} >&2; done`
     const { outputs } = await test.session.run(1, ['/bin/sh', '-c', script], [[3, test.folder]])
     const list = Array.from({ length: 400_000 }, (_, index) => `${index + 1}\n`).join('')
     const expected = Buffer.from(list.repeat(5))
