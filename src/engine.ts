@@ -140,6 +140,8 @@ export interface Machine {
   drain(): Promise<void>
   /** Hands every acknowledged write to the top layer's file and makes it durable. */
   flush(): Promise<void>
+  /** May open `layer` ahead of the switch to it, for which the guest stands still. */
+  expect?(layer: string): Promise<void>
   /** Writes go to `layer` from now on: an empty overlay on what is on top now. The machine is paused. */
   switchTo(layer: string): Promise<void>
   /** What it has open on top, and whether it is paused. */

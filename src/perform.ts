@@ -186,7 +186,7 @@ class Run {
     const box: BoxMachine = { boxId: message.text(), machine: JSON.parse(message.text()) as MachineRecord }
     switch (effect) {
       case Effect.FREEZE:
-        await machines.freeze(box, this.#host.signal)
+        await machines.freeze(box, message.text(), this.#host.signal)
         return Status.OK
       case Effect.PAUSE:
         await machines.pause(box)

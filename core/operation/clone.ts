@@ -90,7 +90,7 @@ export function clone(phase: i32, value: i32): i32 {
       return prepare(cloneLayer, frozen, chainSizeBytes, 0, true, Phase.PREPARED)
     case Phase.PREPARED:
       if (wanted != 0) return commitClone()
-      return isActive() ? quiesceMachine(Phase.QUIESCED) : commitSource()
+      return isActive() ? quiesceMachine(sourceLayer, Phase.QUIESCED) : commitSource()
     case Phase.QUIESCED:
       return commitSource()
     case Phase.SOURCE_COMMITTED:

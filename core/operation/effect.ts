@@ -18,7 +18,8 @@
 //   PUBLISH_LAYER  temporary name, name
 //   SYNC_DIRECTORY place
 //   REMOVE         place, name
-//   FREEZE, PAUSE, DRAIN, FLUSH, RESUME, THAW, KILL  box, machine
+//   PAUSE, DRAIN, FLUSH, RESUME, THAW, KILL  box, machine
+//   FREEZE         box, machine, the layer of the switch to come
 //   SWITCH         box, machine, layer
 //   ASK            box, machine                           -> MachineState, layer it has open or empty
 //   REPORT         Found, place, name, more, flag
@@ -193,7 +194,7 @@ export function remove(place: i32, name: usize, nameBytes: u32, next: i32): i32 
   return aboutPlace(Effect.REMOVE, place, name, nameBytes, next)
 }
 
-/** FREEZE, PAUSE, DRAIN, FLUSH, RESUME, THAW, ASK or KILL. */
+/** PAUSE, DRAIN, FLUSH, RESUME, THAW, ASK or KILL. */
 export function toMachine(effect: i32, id: usize, machine: usize, machineBytes: u32, next: i32): i32 {
   if (!open(effect, machineBytes + 64)) return noMemory()
   putBytes(id, ID_BYTES)
@@ -201,8 +202,9 @@ export function toMachine(effect: i32, id: usize, machine: usize, machineBytes: 
   return ready(next)
 }
 
-export function switchMachine(id: usize, machine: usize, machineBytes: u32, layer: usize, next: i32): i32 {
-  if (!open(Effect.SWITCH, machineBytes + 128)) return noMemory()
+/** FREEZE or SWITCH, with the layer that the machine is to write. */
+export function toMachineFor(effect: i32, id: usize, machine: usize, machineBytes: u32, layer: usize, next: i32): i32 {
+  if (!open(effect, machineBytes + 128)) return noMemory()
   putBytes(id, ID_BYTES)
   putBytes(machine, machineBytes)
   putBytes(layer, layerNameBytes(layer))

@@ -7,15 +7,19 @@
 import { ID_BYTES, layerNameBytes } from '../id'
 import { Consistency } from '../record-shape'
 import { Effect, Found, MachineState, Place, Status } from './abi'
-import { effectNumber, report, syncLayer, toMachine } from './effect'
+import { effectNumber, report, syncLayer, toMachine, toMachineFor } from './effect'
 import { call, failBecause, OK, Routine } from './frames'
 import { box, machine, setFrozen, setPaused } from './state'
 
 /** How the disk was caught. */
 export let caught: i32 = Consistency.CRASH
 
-/** Quiesces the machine of `box`. */
-export function quiesceMachine(next: i32): i32 {
+/** What the machine is switched to after; it may open that while its guest still runs. */
+let upcoming: usize = 0
+
+/** Quiesces the machine of `box`, before it is switched to `layer`. */
+export function quiesceMachine(layer: usize, next: i32): i32 {
+  upcoming = layer
   return call(Routine.QUIESCE, next)
 }
 
@@ -31,7 +35,7 @@ export function quiesce(phase: i32, value: i32): i32 {
       if (machine != MachineState.RUNNING) return machineEffect(Effect.DRAIN, 4)
       // Whether or not it answers in time, it may be frozen from here on.
       setFrozen(true)
-      return machineEffect(Effect.FREEZE, 1)
+      return toMachineFor(Effect.FREEZE, box.id, box.machine, box.machineBytes, upcoming, 1)
     case 1:
       if (value != Status.OK) return report(Found.NOT_FROZEN, Place.BOXES, box.id, ID_BYTES, 0, 0, 0, 2)
       caught = Consistency.FROZEN

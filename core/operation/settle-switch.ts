@@ -10,7 +10,7 @@ import { ID_BYTES, isLayerName, sameLayer } from '../id'
 import { snapshotAt } from '../record-shape'
 import { Effect, Found, MachineState, Place, Reason, Status } from './abi'
 import { commitBox } from './commit'
-import { effectNumber, report, switchMachine, toMachine } from './effect'
+import { effectNumber, report, toMachine, toMachineFor } from './effect'
 import { call, failBecause, failAs, FAILED, failureReason, forgive, OK, Routine } from './frames'
 import { fieldBytes, getBytes, getInteger } from './message'
 import { takeOutSnapshot } from './snapshots'
@@ -58,7 +58,7 @@ function machineEffect(effect: i32, next: i32): i32 {
 export function settleSwitch(phase: i32, value: i32): i32 {
   switch (phase) {
     case Phase.BEGIN:
-      return switchMachine(box.id, box.machine, box.machineBytes, box.pendingTo, Phase.SWITCHED)
+      return toMachineFor(Effect.SWITCH, box.id, box.machine, box.machineBytes, box.pendingTo, Phase.SWITCHED)
     case Phase.SWITCHED:
       if (value == Status.OK) return wake()
       failBecause(effectNumber, value)

@@ -74,7 +74,7 @@ export function snapshotCreate(phase: i32, value: i32): i32 {
       if (needChainRoom() != OK) return FAILED
       return prepare(layer, box.live, chainSizeBytes, isActive() ? 0 : box.live, true, Phase.PREPARED)
     case Phase.PREPARED:
-      return isActive() ? quiesceMachine(Phase.QUIESCED) : commitSnapshot(Consistency.STOPPED)
+      return isActive() ? quiesceMachine(layer, Phase.QUIESCED) : commitSnapshot(Consistency.STOPPED)
     case Phase.QUIESCED:
       return commitSnapshot(caught)
     case Phase.COMMITTED:

@@ -34,8 +34,10 @@ export class OperationMachines implements MachineControl {
     this.#own = own
   }
 
-  async freeze(box: BoxMachine, signal: AbortSignal | undefined): Promise<void> {
+  async freeze(box: BoxMachine, layer: string, signal: AbortSignal | undefined): Promise<void> {
     const live = await this.#living(box)
+    // Where that fails the switch tries it again, and says why.
+    await live.machine.expect?.(layer).catch(() => undefined)
     const sinceMs = performance.now()
     const freezing = live.agent(FREEZE_LIMIT_MS).then((agent) => agent.freeze({ timeoutMs: FREEZE_LIMIT_MS }))
     await unlessAborted(within(FREEZE_LIMIT_MS, 'The guest', freezing), signal)

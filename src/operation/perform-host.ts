@@ -29,10 +29,10 @@ export type MachineAnswer =
 /** The machine side of an operation. Every method is bounded in time by the host and rejects with a `BoxLiteError`. */
 export interface MachineControl {
   /**
-   * Asks the guest to freeze its file systems; it is frozen still when its machine is paused next. A rejection, also by the caller's
-   * signal, is reported, and the snapshot goes on without.
+   * Asks the guest to freeze its file systems; it is frozen still when its machine is paused next, to be switched to `layer`. A
+   * rejection, also by the caller's signal, is reported, and the snapshot goes on without.
    */
-  freeze(box: BoxMachine, signal: AbortSignal | undefined): Promise<void>
+  freeze(box: BoxMachine, layer: string, signal: AbortSignal | undefined): Promise<void>
   pause(box: BoxMachine): Promise<void>
   /** Resolves when no request of the guest is in flight. */
   drain(box: BoxMachine): Promise<void>

@@ -90,6 +90,8 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       for (let count = 0; count < SWITCHES; count++) {
         round = await nextRound(machine, round)
         const top = await place.overlay(disk[0]!)
+        // Known ahead or not.
+        if (count % 2 === 0) await machine.expect?.(top)
         await machine.pause()
         await machine.drain()
         await machine.flush()
@@ -240,12 +242,14 @@ export function engineSuite(name: string, subject: () => Promise<Subject>): void
       }
       const first = await start(engine, place.spec(disk, guest, { detach: true }))
       const round = await nextRound(first)
+      const top = await place.overlay(disk[0]!)
+      // As an owner leaves it that dies before the switch.
+      await first.expect?.(top)
       await first.release()
       const second = await engine.find(place.boxId, place.store, first.identity)
       expect(second).not.toBeNull()
       machines.push(second!)
       expect(second!.accelerator).toBe(first.accelerator)
-      const top = await place.overlay(disk[0]!)
       expect(await nextRound(second!, round)).toBeGreaterThan(round)
       await second!.pause()
       await second!.flush()

@@ -114,6 +114,26 @@ describe('the process of a machine', () => {
     const { place, disk } = await user.home()
     const machine = await start(place.spec(disk, user.guest))
     const top = await place.overlay(disk[0]!)
+    await machine.expect!(top)
+    await machine.pause()
+    await machine.switchTo(top)
+    expect(await accessModes(machine.identity.pid)).toEqual({ [place.base]: 'read', [disk[0]!]: 'read', [top]: 'write' })
+  })
+
+  check('has no layer open that it was not switched to after all', async () => {
+    const { place, disk } = await user.home()
+    const machine = await start(place.spec(disk, user.guest))
+    const [unused, other] = [await place.overlay(disk[0]!), await place.overlay(disk[0]!)]
+    await machine.expect!(unused)
+    await machine.expect!(other)
+    expect(await accessModes(machine.identity.pid)).toEqual({ [place.base]: 'read', [disk[0]!]: 'write', [other]: 'write' })
+    await machine.pause()
+    await machine.resume()
+    // Answered after the layer was closed.
+    await machine.status()
+    expect(await accessModes(machine.identity.pid)).toEqual({ [place.base]: 'read', [disk[0]!]: 'write' })
+    const top = await place.overlay(disk[0]!)
+    await machine.expect!(other)
     await machine.pause()
     await machine.switchTo(top)
     expect(await accessModes(machine.identity.pid)).toEqual({ [place.base]: 'read', [disk[0]!]: 'read', [top]: 'write' })

@@ -52,6 +52,9 @@ export class QemuMachine implements Machine {
   #isRunning: boolean
   /** The layer that the disk writes; null while that is to be asked. */
   #known: string | null
+  /** One that is open for a switch to come. */
+  #expected: string | null = null
+  #isPausing = false
   #isKilled = false
   #isReleased = false
   #shutdown: string | null = null
@@ -91,7 +94,7 @@ export class QemuMachine implements Machine {
     if (event === 'SHUTDOWN') this.#shutdown = String(data['reason'])
     if (event === 'STOP' || event === 'RESUME') this.#isRunning = event === 'RESUME'
     // Stopped, but not by us: the accelerator gave up. It would stay so for ever.
-    if (event === 'STOP') void this.#checkStop()
+    if (event === 'STOP' && !this.#isPausing) void this.#checkStop()
   }
 
   async openAgent(): Promise<{ readonly channel: ByteChannel; readonly fresh: boolean }> {
@@ -113,11 +116,18 @@ export class QemuMachine implements Machine {
   }
 
   async pause(): Promise<void> {
-    await this.#execute('stop', {}, DISK_TIMEOUT_MS)
+    this.#isPausing = true
+    try {
+      await this.#execute('stop', {}, DISK_TIMEOUT_MS)
+    } finally {
+      this.#isPausing = false
+    }
   }
 
   async resume(): Promise<void> {
     await this.#execute('cont')
+    // One that stays open all the same is in nobody's way.
+    void this.#closeExpected().catch(() => undefined)
   }
 
   /** `stop` waits for every request in flight (bdrv_drain_all), so a machine that is paused has none. */
@@ -142,20 +152,33 @@ export class QemuMachine implements Machine {
     await (view === null ? work() : view.during(layers, [], work))
   }
 
+  async expect(layer: string): Promise<void> {
+    if (this.#expected === layer) return
+    await this.#closeExpected()
+    // It may be open for an owner that died before the switch: then what follows succeeds, else this does not.
+    if (this.#parts.found) await this.#execute('blockdev-del', { 'node-name': nodeName(layer) }).catch(() => undefined)
+    await this.#opening([layer], () => this.#execute('blockdev-add', layerNode(layer, null, true), DISK_TIMEOUT_MS))
+    this.#expected = layer
+  }
+
   async switchTo(layer: string): Promise<void> {
     this.#checkPaused()
     const top = await this.#top()
     if (top === layer) return
+    await this.expect(layer)
+    this.#expected = null
     this.#known = null
-    // Sent at once, done in order. The old top, which is opened anew, is open for reading only when this is done.
-    const swap = (): Promise<unknown> =>
-      Promise.all([
-        this.#execute('blockdev-add', layerNode(layer, null, true), DISK_TIMEOUT_MS),
-        this.#execute('blockdev-snapshot', { node: nodeName(top), overlay: nodeName(layer) }, DISK_TIMEOUT_MS),
-      ])
-    await this.#opening([layer, top], swap)
+    // The old top, which is opened anew, is open for reading only when this is done.
+    const nodes = { node: nodeName(top), overlay: nodeName(layer) }
+    await this.#opening([layer, top], () => this.#execute('blockdev-snapshot', nodes, DISK_TIMEOUT_MS))
     this.#below.set(layer, top)
     this.#known = layer
+  }
+
+  async #closeExpected(): Promise<void> {
+    const layer = this.#expected
+    this.#expected = null
+    if (layer !== null) await this.#execute('blockdev-del', { 'node-name': nodeName(layer) })
   }
 
   async status(): Promise<{ readonly state: 'running' | 'paused'; readonly open: string }> {
