@@ -3,8 +3,11 @@
 import type { BlockIndex, BlockParts } from './block-index.ts'
 import { BLOCK_BYTES, BLOCK_PAGES, PAGE_BYTES, type ChunkKey, type WritableTable } from './schema.ts'
 
-/** From so many changed pages on a block is written as one value, where its other pages are at hand. */
-const WHOLE_PAGES = 32
+/**
+ * From so many changed pages on a block is written as one value, where its other pages are at hand: that takes as long as these pages one
+ * by one, and is read three times as quickly.
+ */
+const WHOLE_PAGES = 16
 const NOTHING = new Uint8Array(0)
 
 /**
