@@ -219,7 +219,7 @@ describe('a file of a layer in a database', () => {
   })
 
   it('is read ahead by whoever reads on, so that not every page is a transaction', async () => {
-    const PAGES = 31
+    const PAGES = 15
     const files = await open()
     const file = await files.create(layer, [])
     // So few in a block that each is a value of its own.
