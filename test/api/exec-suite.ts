@@ -91,6 +91,13 @@ export function execSuite(name: string, open: () => Promise<Opened<ExecSubject>>
         expect(sameBytes(stdout, bytes)).toBe(true)
       })
 
+      it('passes on what several commands write at once, in pieces of any size', async () => {
+        const numbers = Array.from({ length: 200_000 }, (_, index) => `${index + 1}\n`).join('')
+        const sizes = ['1000', '5000', '17000', '70001', '300000']
+        const ran = await Promise.all(sizes.map((size) => sh('seq 1 200000 | dd bs="$1" 2>/dev/null', {}, size).orThrow()))
+        expect(ran.map(({ stdout }) => stdout === numbers)).toEqual(sizes.map(() => true))
+      })
+
       it('keeps as much output as it may, says truncated, and lets the command end by itself', async () => {
         const result = await sh('head -c 300000 /dev/zero; echo done >&2; exit 5', { maxOutputBytes: 1000 })
         expect(result).toMatchObject({ exitCode: 5, truncated: true, stderr: 'done\n' })
