@@ -5,6 +5,7 @@ import { snapshotInfo, snapshotTree, type SnapshotInfo, type SnapshotTree } from
 import { BoxLiteError, isBoxLiteError } from './error.ts'
 import type { HomeAccess } from './home-access.ts'
 import type { StartProgress } from './machine/launch.ts'
+import { restart } from './machine/restart.ts'
 import type { StopProgress } from './machine/stop.ts'
 import type { CallerOptions } from './operation/caller.ts'
 import type { ChangeProgress } from './operation/change-progress.ts'
@@ -69,8 +70,8 @@ export class Snapshots {
 
   /** Puts the box's disk back to what it was at the snapshot. What it was until now is lost, unless it is kept. */
   restore(idOrName: string, options: SnapshotRestoreOptions = {}): Promise<void> {
-    const { restart = false, keepCurrent, signal, onProgress } = options
-    const { host, runner } = this.#home
+    const { restart: isRestarted = false, keepCurrent, signal, onProgress } = options
+    const { host } = this.#home
     const work = async (): Promise<void> => {
       this.#home.checkDiskClosed(this.#boxId)
       // Looked for first: a misspelt name stops no box.
@@ -80,7 +81,7 @@ export class Snapshots {
         const ids = { boxId: this.#boxId, layerId: host.newId() }
         await this.#home.run({ kind: 'snapshot.restore', ...ids, snapshot: idOrName, keepCurrent: kept, nowMs: host.nowMs() }, caller)
       }
-      await (restart ? runner.restart(this.#boxId, () => restore({ onProgress }), options) : restore({ signal, onProgress }))
+      await (isRestarted ? restart(this.#home, this.#boxId, () => restore({ onProgress }), options) : restore({ signal, onProgress }))
     }
     return this.#home.inTurn(this.#boxId, work, signal)
   }

@@ -39,6 +39,8 @@ export class BoxRun {
   readonly events = new BoxEvents()
   readonly counts: RunCounts = { commandsExecutedTotal: 0, execErrorsTotal: 0, guestBootDurationMs: null }
   owned: OwnedMachine | null = null
+  /** The box's lock, while it stays this process's though its machine is stopped. */
+  kept: Held | null = null
   /** How the last machine ended that this process ran. */
   lastExit: MachineExit | null = null
   /** Why the box failed. */

@@ -27,10 +27,8 @@ import type { LiveMachine } from './live-machine.ts'
 import { livesAnywhere } from './machine-name.ts'
 import { OperationMachines } from './operation-machines.ts'
 import { removeBox } from './remove-box.ts'
-import { type CloseOptions, shutDown, stopLimit, type StopOptions, type StopProgress } from './stop.ts'
+import { type CloseOptions, shutDown, stopLimit, type StopOptions } from './stop.ts'
 import { Visits } from './visits.ts'
-
-type RestartProgress = StopProgress | StartProgress
 
 export class Runner {
   readonly #home: HomeAccess
@@ -63,10 +61,11 @@ export class Runner {
     return this.runs.filter(({ boxId, owned }) => owned !== null || this.#visits.has(boxId)).length
   }
 
-  /** The locks that a running box is held by. */
+  /** The locks that a running box is held by, or one that is started again. */
   heldLocks(boxId: string): readonly HeldLock[] {
-    const owned = this.#runs.get(boxId)?.owned ?? null
-    return owned === null ? [] : [{ scope: { kind: 'box', id: boxId }, held: owned.lock }]
+    const run = this.#runs.get(boxId)
+    const held = run?.owned?.lock ?? run?.kept ?? null
+    return held === null ? [] : [{ scope: { kind: 'box', id: boxId }, held }]
   }
 
   /** The machines of boxes, for one operation. */
@@ -121,14 +120,6 @@ export class Runner {
     })
     await this.#settle(run, owned, keep)
     return owned.live.exit
-  }
-
-  /** Stops a box where it runs, does `between`, and starts it as it was. It is not removed by stopping; from then on `signal` says nothing. */
-  async restart(boxId: string, between: () => Promise<void>, { signal, onProgress }: CallOptions<RestartProgress>): Promise<void> {
-    const detach = (await this.owned(boxId))?.live.machine.identity.detached
-    await this.stop(boxId, { signal, onProgress }, true)
-    await between()
-    await this.start(boxId, { ...(detach !== undefined && { detach }), onProgress })
   }
 
   async pause(boxId: string): Promise<void> {
@@ -218,7 +209,7 @@ export class Runner {
     const { boxId } = run
     const home = this.#home
     home.checkDiskClosed(boxId)
-    const lock = await home.lockBox(boxId)
+    const lock = run.kept ?? (await home.lockBox(boxId))
     const machines = this.operationMachines()
     let owned: OwnedMachine | null = null
     try {
@@ -237,7 +228,7 @@ export class Runner {
       }
     } finally {
       await machines.letGo()
-      if (owned === null) await lock.release()
+      if (owned === null && lock !== run.kept) await lock.release()
     }
     return owned
   }
@@ -246,6 +237,7 @@ export class Runner {
     // Its settings were judged when it was made; a record of somebody else's making just does not remove itself.
     const owned = { live, lock, autoRemove: record.config['autoRemove'] === true }
     run.owned = owned
+    run.kept = null
     // One that is taken over runs as before.
     run.put('running', run.state ?? 'running')
     this.#clocks.watch()
@@ -294,7 +286,7 @@ export class Runner {
         run.change(core, 'fail')
       }
       run.events.emit({ kind: 'ended', boxId, exit })
-      await owned.lock.release()
+      if (owned.lock !== run.kept) await owned.lock.release()
     }
     if (goes) this.forget(boxId)
   }

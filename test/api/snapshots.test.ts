@@ -3,6 +3,8 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { BoxLite } from '../../src/boxlite.ts'
 import type { Box } from '../../src/box.ts'
 import { BoxLiteError } from '../../src/error.ts'
+import type { LockScope } from '../../src/host.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { ModelCall } from './model-engine.ts'
 import { ModelWorld } from './model-host.ts'
 
@@ -113,6 +115,44 @@ describe('a restore', () => {
     expect(await textOf()).toBe('one')
     await box.snapshot.restore('before', { restart: true })
     expect(await textOf()).toBe('two')
+  })
+
+  it('with restart is done, or refused with nothing done to the box, whenever another program wants the home or the box', async () => {
+    await box.snapshot.create('a')
+    const store = new MemoryStore(world.memory)
+    const codeOf = (call: Promise<unknown>): Promise<string> => call.then(() => 'done', (error: unknown) => (error as BoxLiteError).code)
+    const outcomes = new Set<string>()
+    const scopes: LockScope[] = [{ kind: 'home', mode: 'exclusive' }, { kind: 'box', id: box.id }]
+    for (let ticks = 0; ticks < 200; ticks++) {
+      await put('two')
+      let isOver = false
+      const restoring = codeOf(box.snapshot.restore('a', { restart: true })).finally(() => (isOver = true))
+      for (let tick = 0; tick < ticks / 2; tick++) await Promise.resolve()
+      // From now on the lock is wanted all the time, and kept once it is there.
+      for (let tries = 1; !isOver; tries++) {
+        const held = await store.lock(scopes[ticks % 2]!)
+        if (held !== null) await restoring
+        await held?.release()
+        if (tries % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+      const outcome = await restoring
+      outcomes.add(outcome)
+      // It runs in any case.
+      expect([ticks, outcome, (await box.info()).state, await textOf()]).toEqual([ticks, outcome, 'running', outcome === 'done' ? 'one' : 'two'])
+    }
+    expect([...outcomes].toSorted()).toEqual(['busy', 'done'])
+  })
+
+  it('with restart says what it has done where the box does not start again', async () => {
+    await box.snapshot.create('a')
+    await put('two')
+    world.machines.failing.set('launch', new BoxLiteError('busy', 'injected'))
+    await expect(box.snapshot.restore('a', { restart: true })).rejects.toMatchObject({
+      code: 'invalid_state',
+      message: 'It is done, but the box did not start again: injected',
+    })
+    world.machines.failing.clear()
+    expect(await textOf()).toBe('one')
   })
 
   it('with restart does not remove a box that removes itself when it stops', async () => {

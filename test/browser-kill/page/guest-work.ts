@@ -61,8 +61,10 @@ export async function workInGuest(given: GuestWork): Promise<never> {
     else if (dice < 11) await act(['remove', any], () => box.snapshot.remove(any))
     else {
       writing.isExpectedToEnd = true
-      await act(['restore', any], () => box.snapshot.restore(any, { restart: true }).finally(() => writing.ended))
-      writing = write(given, `${prefix}-${step}`)
+      // Refused, it has stopped nothing.
+      if (await act(['restore', any], () => box.snapshot.restore(any, { restart: true }).then(() => writing.ended))) {
+        writing = write(given, `${prefix}-${step}`)
+      } else writing.isExpectedToEnd = false
     }
     // Someone who only makes snapshots would leave the guest no time to write.
     await writing.more()
