@@ -191,15 +191,20 @@ static void take_turns(struct session *session) {
   first->next = NULL;
 }
 
+static void flush(struct session *session) {
+  // A channel that is gone is noticed by the next read.
+  if (!outbox_flush(&session->outbox, session->channel)) outbox_reset(&session->outbox);
+}
+
 void session_serve(struct session *session, int64_t now) {
   session->stalled = false;
   act_on_frames(session);
   settle_streams(session, now);
-  if (session->outbox.lost && outbox_has_reserve(&session->outbox)) {
-    session->outbox.lost = false;
-    go_away(session, "output was lost for want of memory");
-  }
   take_turns(session);
-  // A channel that is gone is noticed by the next read.
-  if (!outbox_flush(&session->outbox, session->channel)) outbox_reset(&session->outbox);
+  flush(session);
+  if (!session->outbox.lost || !outbox_has_reserve(&session->outbox)) return;
+  // At once: nothing else may happen that it could be said with.
+  session->outbox.lost = false;
+  go_away(session, "output was lost for want of memory");
+  flush(session);
 }
