@@ -199,8 +199,11 @@ export class Tab {
 
   /** Takes a snapshot without a mouse. */
   async takeSnapshot(name: string, note = ''): Promise<void> {
-    await this.press('Control+Shift+S')
-    await this.page.getByLabel('Name').fill(name)
+    const field = this.page.getByLabel('Name')
+    // While the history is read, or something is done with the box, nothing is asked.
+    do await this.press('Control+Shift+S')
+    while (!(await field.isVisible()))
+    await field.fill(name)
     await this.page.getByLabel('Note').fill(note)
     await this.press('Enter')
     await this.moment(name).waitFor()
