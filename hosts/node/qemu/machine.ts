@@ -166,11 +166,11 @@ export class QemuMachine implements Machine {
     const top = await this.#top()
     if (top === layer) return
     await this.expect(layer)
-    this.#expected = null
     this.#known = null
     // The old top, which is opened anew, is open for reading only when this is done.
     const nodes = { node: nodeName(top), overlay: nodeName(layer) }
     await this.#opening([layer, top], () => this.#execute('blockdev-snapshot', nodes, DISK_TIMEOUT_MS))
+    this.#expected = null
     this.#below.set(layer, top)
     this.#known = layer
   }
